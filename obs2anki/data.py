@@ -1,0 +1,381 @@
+"""Every value that travels through obs2anki, in the order in which one becomes the next.
+
+    Source(path, text) -> Document -> Flashcard -> Note -> Plan -> Delivery
+
+All are frozen: a stage returns new values and changes none that it was given.
+Lines and columns are 1-based; a *document* is a Markdown file, a *note* is always Anki's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import NewType, Protocol
+
+VaultPath = NewType("VaultPath", str)
+"""A path inside the vault: NFC, with `/`, relative to the vault's folder."""
+
+Guid = NewType("Guid", str)
+"""Anki's name for a note, for ever: an import finds the note again by it."""
+
+DeckName = NewType("DeckName", str)
+"""A deck in Anki's form, `a::b`."""
+
+
+# ---------------------------------------------------------------- what the vault holds
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Markdown file as read: its path and its decoded text."""
+
+    path: VaultPath
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document, as Obsidian's metadata cache lists it."""
+
+    level: int
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag written in a document's text; `name` has no `#`, nested parts are joined by `/`."""
+
+    name: str
+    line: int
+
+
+FrontmatterValue = str | tuple[str, ...] | None
+"""A frontmatter value as text: a scalar as written, a list of scalars, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A Markdown file, understood as far as the plugin asks Obsidian about it."""
+
+    path: VaultPath
+    lines: tuple[str, ...]
+    """The text by lines, those of the frontmatter blank, so that line numbers keep."""
+    frontmatter: Mapping[str, FrontmatterValue]
+    content_line: int
+    """The first line after the frontmatter as the plugin delimits it; 1 where there is none."""
+    headings: tuple[Heading, ...]
+    tags: tuple[Tag, ...]
+    """Tags in the text, by line; those of the frontmatter are not among them."""
+    frontmatter_tags: tuple[str, ...]
+    """Tags of the frontmatter as Obsidian reads them."""
+    topic_tags: tuple[str, ...]
+    """Tags of the frontmatter as the plugin reads them when it looks for decks."""
+    rtl: bool
+
+
+# ---------------------------------------------------------------- what its author wrote to be learnt
+
+
+class FlashcardType(StrEnum):
+    """The plugin's five types, by the plugin's names."""
+
+    SINGLE_LINE_BASIC = "single-line-basic"
+    SINGLE_LINE_REVERSED = "single-line-reversed"
+    MULTI_LINE_BASIC = "multi-line-basic"
+    MULTI_LINE_REVERSED = "multi-line-reversed"
+    CLOZE = "cloze"
+
+    @property
+    def reversed(self) -> bool:
+        """Whether the flashcard is asked in both directions."""
+        return self in (FlashcardType.SINGLE_LINE_REVERSED, FlashcardType.MULTI_LINE_REVERSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Sm2Review:
+    """A review by the plugin's SM-2: next due day, interval in days, ease in percent."""
+
+    due: date
+    interval: int
+    ease: int
+
+
+@dataclass(frozen=True, slots=True)
+class FsrsReview:
+    """A review by the plugin's FSRS. A datetime without a zone is local to the user."""
+
+    due: datetime
+    interval: float
+    """Scheduled days; 0 while learning within a day."""
+    stability: float
+    """Days."""
+    difficulty: float
+    """1 to 10."""
+    state: int
+    """0 new, 1 learning, 2 review, 3 relearning (ts-fsrs)."""
+    reps: int
+    lapses: int
+    last_review: datetime | None
+
+
+Review = Sm2Review | FsrsReview
+
+
+class ClozeKind(StrEnum):
+    """How a cloze flashcard numbers its deletions (clozecraft 0.4.0)."""
+
+    SIMPLE = "simple"
+    NUMBERED = "numbered"
+    OVERLAPPING = "overlapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One deletion of a cloze flashcard.
+
+    `raw` is the text that it replaces, marks included. `asked` and `hidden` are the ordinals
+    (0-based) of the plugin's cards on which it is asked, or hidden on both sides.
+    """
+
+    raw: str
+    answer: str
+    hint: str | None
+    asked: tuple[int, ...]
+    hidden: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cloze:
+    """The deletions of a cloze flashcard, in the order in which the plugin replaces them."""
+
+    kind: ClozeKind
+    deletions: tuple[Deletion, ...]
+    cards: int
+    """How many cards the plugin makes of it, those that ask nothing included; at most 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flashcard:
+    """What a document's author wrote to be learnt: one flashcard, which becomes one note."""
+
+    type: FlashcardType
+    path: VaultPath
+    line: int
+    end_line: int
+    sides: tuple[str, ...]
+    """Front and back as Markdown, not trimmed; a cloze has one side, marks included."""
+    cloze: Cloze | None
+    block_id: str | None
+    context: tuple[str, ...]
+    """The headings above it, outermost first."""
+    leading_tag: str | None
+    """The tag that opens it and so names its deck (`a/b`), whether Obsidian knows it or not."""
+    topics: tuple[str, ...]
+    """The plugin's decks for it (`a/b`); empty without plugin settings."""
+    tags: tuple[str, ...]
+    """Obsidian's tags that are its own, without `#`, sorted."""
+    reviews: tuple[Review | None, ...]
+    """By the plugin's order of cards; None = never reviewed; may be shorter than the cards."""
+    rtl: bool = False
+
+    @property
+    def card_count(self) -> int:
+        """How many cards the plugin makes of it."""
+        if self.cloze is not None:
+            return self.cloze.cards
+        return 2 if self.type.reversed else 1
+
+    def review(self, ordinal: int) -> Review | None:
+        """The review of the plugin's card `ordinal` (0-based), if it has one."""
+        return self.reviews[ordinal] if ordinal < len(self.reviews) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A document that gave no flashcard, and why."""
+
+    path: VaultPath
+    reason: str
+
+
+# ---------------------------------------------------------------- what Anki gets
+
+
+class CardState(StrEnum):
+    """Anki's card types."""
+
+    NEW = "new"
+    LEARNING = "learning"
+    REVIEW = "review"
+    RELEARNING = "relearning"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduling:
+    """What a review says, in Anki's terms and within Anki's limits."""
+
+    state: CardState
+    due: date | None = None
+    """The day on which the card falls due; None for a new card."""
+    due_at: int | None = None
+    """Seconds since the epoch: when a card that is in learning falls due."""
+    interval: int = 0
+    """Days, 1 to 36,500; 0 for a new card or one in learning."""
+    factor: int = 0
+    """Ease in permille, 1300 to 9999; 0 for a new card."""
+    reps: int = 0
+    lapses: int = 0
+    last_review: int | None = None
+    """Seconds since the epoch (`lrt` in Anki's card data)."""
+    stability: float | None = None
+    """FSRS memory, days; only from FSRS reviews."""
+    difficulty: float | None = None
+
+
+NEW = Scheduling(CardState.NEW)
+
+
+class Notetype(StrEnum):
+    """Anki's notetypes that obs2anki writes."""
+
+    BASIC = "obs2anki"
+    CLOZE = "obs2anki cloze"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of an Anki note: its ordinal in the notetype, and its scheduling."""
+
+    ordinal: int
+    scheduling: Scheduling = NEW
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An Anki note, complete but for the numbers that only a destination knows."""
+
+    guid: Guid
+    notetype: Notetype
+    fields: tuple[str, ...]
+    """By the order of `notetypes.FIELDS[notetype]`."""
+    deck: DeckName
+    tags: tuple[str, ...]
+    cards: tuple[Card, ...]
+    position: int
+    """1..n in vault order: the place of the note's new cards in the queue."""
+    media: tuple[str, ...]
+    """Names of the media that the fields refer to."""
+    mod: int
+    """Seconds since the epoch: when the note's content last changed."""
+    created: int
+    """Seconds since the epoch: when the flashcard was first seen."""
+    path: VaultPath
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that goes into Anki's media folder."""
+
+    name: str
+    """The name in Anki: `<stem>-<hash>.<ext>`."""
+    file: Path
+    """Where it lies now; it is streamed from there."""
+    size: int
+    """Bytes."""
+
+
+# ---------------------------------------------------------------- what is to be said
+
+
+class Severity(StrEnum):
+    """How bad a finding is; `info` never changes an exit code."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Diagnostic:
+    """One finding: where, what, and what to do about it."""
+
+    path: VaultPath
+    line: int
+    column: int
+    code: str
+    severity: Severity = field(compare=False)
+    message: str
+    hint: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A flashcard with all that was decided about it; `note` is None if it cannot be packed."""
+
+    flashcard: Flashcard
+    guid: Guid
+    deck: DeckName
+    note: Note | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A review that the plugin keeps in the vault and that is not exported, and why."""
+
+    path: VaultPath
+    line: int
+    cause: str
+    """A key of `plan.CAUSES`."""
+    reviews: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a destination needs, and all that the user should be told."""
+
+    vault_name: str
+    namespace: str
+    rollover: int
+    """The hour at which Anki's next day starts."""
+    revlog: bool
+    """Whether one made-up review log row is written for each reviewed card."""
+    planned: tuple[Planned, ...]
+    """Every flashcard of the vault, in vault order."""
+    media: tuple[Media, ...]
+    skipped: tuple[Skipped, ...]
+    left_behind: tuple[LeftBehind, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes to deliver, in vault order."""
+        return tuple(p.note for p in self.planned if p.note is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a destination did with a plan."""
+
+    added: int = 0
+    changed: int = 0
+    gone: int = 0
+    unchanged: int = 0
+    written: bool = False
+    """False where the destination already held the plan."""
+    size: int = 0
+    """Bytes of what the destination holds now, where that can be said."""
+    new_guids: frozenset[Guid] = frozenset()
+    """Notes that the destination had not been given before."""
+
+
+class Destination(Protocol):
+    """Where a plan goes: a package, a collection, a running Anki."""
+
+    def deliver(self, plan: Plan) -> Delivery:
+        """Bring the destination into the state of `plan`; on failure it stays as it was."""
+        ...

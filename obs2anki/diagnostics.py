@@ -1,0 +1,87 @@
+"""Every finding that obs2anki can report: its code, how bad it is, and what to do about it.
+
+One code, one row in RULES. A stage makes a finding with `diagnostics.at(...)`:
+
+    diagnostics.at("O401", path, line, "2024-04-22")
+
+Codes keep their meaning for ever: O1 settings and vault, O2 documents, O3 flashcards,
+O4 reviews, O5 clozes, O6 links and media, O7 decks and tags, O8 identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from obs2anki.data import Diagnostic, Severity, VaultPath
+
+
+class Obs2ankiError(Exception):
+    """The world refused: a file, a disk, a lock, Anki. The text is a sentence and a remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A kind of finding. `sentence` and `hint` are templates for `str.format`, by position."""
+
+    severity: Severity
+    title: str
+    sentence: str
+    hint: str
+
+
+E_, W_, I_ = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+RULES: dict[str, Rule] = {
+    # -- O1 settings and vault
+    "O101": Rule(W_, "settings elsewhere", "This folder has no spaced-repetition settings, but {0} has.", "Did you mean: obs2anki export {0}"),
+    "O102": Rule(W_, "fork's settings", "The settings are those of the fork obsidian-spaced-repetition-recall; its own schedule file is not read.", "Cards that were reviewed with the fork's schedule file are exported as new."),
+    "O103": Rule(I_, "separator proved by reviews", "The separator {0} stands in lines that carry reviews, so it is in force too.", "To decide it yourself, write in obs2anki.toml: [grammar] {1} = {2}"),
+    "O104": Rule(E_, "unusable cloze pattern", "The cloze pattern {0} cannot be used: {1}.", "Mend it in the plugin's settings; the other patterns stay in force."),
+    "O105": Rule(W_, "folder cannot be read", "The folder {0} cannot be read: {1}.", "Give yourself the right to read it, or list it under [select] ignore."),
+    "O106": Rule(W_, "link leaves the vault", "{0} is a symbolic link that leads out of the vault; it was not followed.", "Copy the file into the vault if its flashcards should be exported."),
+    # -- O2 documents
+    "O201": Rule(E_, "document is not UTF-8", "The document is not UTF-8 (byte {0}), so none of its flashcards could be read.", "Save it as UTF-8; every other document is exported."),
+    "O202": Rule(E_, "document cannot be read", "The document cannot be read: {0}.", "Mend its permissions; every other document is exported."),
+    "O203": Rule(W_, "broken frontmatter", "The frontmatter is not valid YAML: {0}.", "Until it is mended its tags and deck do not count, in Obsidian or here."),
+    "O204": Rule(W_, "comment swallows a line", "This HTML comment makes the plugin skip the next line as well.", "Put a blank line after the comment, or write in obs2anki.toml: [grammar] mend = [\"html-comments\"]"),
+    "O205": Rule(W_, "comment swallows the rest", "This HTML comment does not close on its line, so the plugin skips the rest of the document ({0} lines).", "Close it with --> on the same line, or write in obs2anki.toml: [grammar] mend = [\"html-comments\"]"),
+    "O206": Rule(W_, "NUL characters", "The document holds NUL characters; they were dropped.", "Save the document again as text."),
+    "O207": Rule(W_, "unclosed code block", "This code block is never closed, so nothing below it is a flashcard of its own.", "Close it with {0} on a line of its own."),
+    # -- O3 flashcards
+    "O301": Rule(W_, "empty side", "The {0} of this flashcard is empty; Anki shows (empty) there.", "Write the missing side, or remove the separator."),
+    "O302": Rule(W_, "card discarded by a separator", "The separator {0} in this line makes a flashcard of this line alone; the lines above it, from line {1}, are lost.", "Put the separator into `code` or write it otherwise, as in the plugin."),
+    "O303": Rule(W_, "flashcard without a deck", "The plugin finds no deck for this flashcard and drops it.", "Write the document's tags as a YAML list, or put a flashcard tag above it."),
+    "O304": Rule(W_, "callout swallows the rest", "This [!sr|card-metadata] callout holds no SR comment, so the rest of the document becomes part of the flashcard.", "Remove the callout, or write in obs2anki.toml: [grammar] mend = [\"callouts\"]"),
+    # -- O4 reviews
+    "O401": Rule(W_, "orphan review", "This review belongs to no flashcard ({0}).", "Put the comment directly below its flashcard, or delete it."),
+    "O402": Rule(W_, "unreadable review", "The review {0} cannot be read ({1}); the card is exported as new.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
+    "O403": Rule(W_, "more reviews than cards", "The comment holds {0} reviews, the flashcard has {1}: the last {2} were dropped.", "Remove the reviews that belong to no card; the plugin will do the same."),
+    "O404": Rule(W_, "second comment ignored", "This flashcard has more than one SR comment; only the first counts.", "Remove the comment that is out of date."),
+    "O405": Rule(I_, "review clamped", "Anki cannot hold {0}; it becomes {1}.", "Nothing is to be done, unless the value is a slip."),
+    # -- O5 clozes
+    "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps."),
+    "O502": Rule(W_, "cloze number too high", "Anki knows cloze numbers up to 500; {0} stays plain text.", "Use lower numbers, or split the flashcard."),
+    # -- O6 links and media
+    "O601": Rule(W_, "missing media", "{0} is not in the vault.", "Mend the link, or put the file back; the card shows a placeholder."),
+    "O602": Rule(W_, "media outside the vault", "{0} lies outside the vault and is never packed.", "Copy the file into the vault."),
+    "O603": Rule(W_, "media too large", "{0} has {1} MB, more than the limit of {2} MB.", "Make it smaller, or raise [media] max_size in obs2anki.toml."),
+    # -- O7 decks and tags
+    "O701": Rule(W_, "deck too deep", "The deck {0} is nested deeper than Anki's 11 levels; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
+    # -- O8 identity
+    "O801": Rule(I_, "same question twice", "The same question stands at {0}.", "Nothing is to be done; give one of them a block id to tell them apart for ever."),
+}
+
+
+def at(code: str, path: VaultPath, line: int, *details: object, column: int = 1) -> Diagnostic:
+    """The finding `code` at a place; `details` fill the rule's sentence and hint by position."""
+    rule = RULES[code]
+    shown = [str(detail) for detail in details]
+    return Diagnostic(
+        path,
+        line,
+        column,
+        code,
+        rule.severity,
+        rule.sentence.format(*shown),
+        rule.hint.format(*shown),
+    )
