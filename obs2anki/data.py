@@ -146,6 +146,8 @@ class Deletion:
     hint: str | None
     asked: tuple[int, ...]
     hidden: tuple[int, ...] = ()
+    pattern: int = 0
+    """Which of the patterns found it; the plugin replaces pattern by pattern."""
 
 
 @dataclass(frozen=True, slots=True)

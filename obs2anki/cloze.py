@@ -1,0 +1,335 @@
+"""Cloze deletions: finding them by the plugin's patterns, and asking them card by card.
+
+A pattern is literal text with three slots, as clozecraft 0.4.0 reads it:
+
+    ==[123;;]answer[;;hint]==        finds ==Oslo==, ==Oslo;;city== and ==1;;Oslo;;city==
+
+The patterns come from a vault that anyone may have written, and so does the text. RE2 matches
+them in time linear in the text, with the same choice of match as the plugin's own expressions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from obs2anki.data import Cloze, ClozeKind, Deletion
+
+if TYPE_CHECKING:
+    import re2
+
+MAX_CARDS = 500
+"""Anki knows cloze numbers 1 to 500 (spec of Anki 26.09: c501 and above get a stray card)."""
+
+OPEN, BODY, CLOSE = "\ufdd0", "\ufdd1", "\ufdd2"
+"""Noncharacters that mark a deletion in a text on its way through Markdown."""
+
+_EXACT_WORK = 2_000_000
+"""Up to so many characters times deletions are replaced just as the plugin does it."""
+
+
+# ---------------------------------------------------------------- patterns
+
+
+@dataclass(frozen=True, slots=True)
+class BadPattern:
+    """A pattern that cannot be used, and why."""
+
+    pattern: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Matcher:
+    """One pattern, ready to find one kind of cloze."""
+
+    regex: re2._Regexp[str]
+    literals: tuple[str, ...]
+    """All of them stand in any text that matches: a cheap first look."""
+    answer: int
+    hint: int
+    sequence: int
+    """Numbers of the groups; the sequence's is 0 for simple clozes."""
+
+    def search(self, text: str) -> bool:
+        return all(literal in text for literal in self.literals) and bool(self.regex.search(text))
+
+    def deletions(self, text: str) -> Iterator[tuple[str, str, str | None, str]]:
+        """Raw text, answer, hint and sequence of each match."""
+        if not all(literal in text for literal in self.literals):
+            return
+        for match in self.regex.finditer(text):
+            sequence = match.group(self.sequence) if self.sequence else ""
+            yield match.group(0), match.group(self.answer), match.group(self.hint), sequence
+
+
+Patterns = tuple[dict[ClozeKind, _Matcher], ...]
+
+# Digits, hint or anything else between brackets; \] is a bracket inside a slot.
+_SLOT = re.compile(r"\[((?:\\\]|[^\]])*)\]")
+_SPECIAL = re.compile(r"[.*+?^${}()|\[\]\\]")
+# JavaScript's dot stops at four line ends, RE2's at one.
+_LAZY = r"([^\n\r\x{2028}\x{2029}]+?)"
+_PRIORITY = (ClozeKind.NUMBERED, ClozeKind.OVERLAPPING, ClozeKind.SIMPLE)
+_SEQUENCE = {ClozeKind.NUMBERED: r"(\d+)", ClozeKind.OVERLAPPING: "([ash]+)"}
+
+
+@lru_cache(maxsize=64)
+def compile_patterns(patterns: tuple[str, ...]) -> tuple[Patterns, tuple[BadPattern, ...]]:
+    """Make the patterns ready for use; those that cannot be used are told apart.
+
+    clozecraft throws for a pattern without a number slot, a hint slot or the word `answer`,
+    and the plugin then loads no document at all; here the other patterns stay in force.
+    """
+    good: list[dict[ClozeKind, _Matcher]] = []
+    bad: list[BadPattern] = []
+    for pattern in patterns:
+        try:
+            good.append({kind: _matcher(pattern, kind) for kind in ClozeKind})
+        except ValueError as error:
+            bad.append(BadPattern(pattern, str(error)))
+    return tuple(good), tuple(bad)
+
+
+def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
+    import re2
+
+    number = _slot(pattern, re.compile(r"\d"), "number slot such as [123;;]")
+    hint = _slot(pattern, re.compile("hint"), "hint slot such as [;;hint]")
+    first, second = sorted((number, hint), key=lambda slot: slot.start())
+    if second.start() < first.end():
+        raise ValueError("number and hint share one slot")
+    outside = (pattern[: first.start()], pattern[first.end() : second.start()], pattern[second.end() :])
+    # clozecraft puts the answer's group at the first "answer" of the finished expression.
+    before = next((i for i, part in enumerate(outside) if "answer" in part), None)
+    if before is None:
+        raise ValueError('it lacks the word "answer"')
+    sequence = _SEQUENCE.get(kind)
+    inside = {
+        number: _escape(_unbracketed(number)) if sequence else "",
+        hint: "(?:" + _escape(_unbracketed(hint)).replace("hint", _LAZY) + ")?",
+    }
+    if sequence:
+        inside[number] = re.sub(r"\d+", lambda _: sequence, inside[number])
+    parts = [_escape(part) for part in outside]
+    parts[before] = parts[before].replace("answer", _LAZY, 1)
+    expression = parts[0] + inside[first] + parts[1] + inside[second] + parts[2]
+    order = [("answer", pattern.index("answer")), ("hint", hint.start())]
+    order += [("sequence", number.start())] if sequence else []
+    groups = {name: i + 1 for i, (name, _) in enumerate(sorted(order, key=lambda item: item[1]))}
+    literals = [piece for part in outside for piece in part.split("answer", 1)]
+    if sequence:
+        literals += re.split(r"\d+", _unbracketed(number))
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        regex = re2.compile(expression, options)
+    except re2.error as error:
+        raise ValueError("it makes no usable expression") from error
+    if regex.groups < max(groups.values()):
+        raise ValueError("it makes no usable expression")
+    return _Matcher(
+        regex,
+        tuple(dict.fromkeys(literal for literal in literals if literal)),
+        groups["answer"],
+        groups["hint"],
+        groups.get("sequence", 0),
+    )
+
+
+def _slot(pattern: str, holds: re.Pattern[str], wanted: str) -> re.Match[str]:
+    for slot in _SLOT.finditer(pattern):
+        if holds.search(slot.group(1)):
+            return slot
+    raise ValueError(f"it lacks a {wanted}")
+
+
+def _unbracketed(slot: re.Match[str]) -> str:
+    return slot.group(1).replace(r"\[", "[").replace(r"\]", "]")
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(lambda match: "\\" + match.group(), text)
+
+
+# ---------------------------------------------------------------- finding
+
+
+def found_in(line: str, patterns: Patterns) -> bool:
+    """Whether any pattern matches in this line, which makes its block a cloze flashcard."""
+    # The simple form of a pattern matches wherever its numbered or overlapping form does,
+    # unless its slots stand in other places: so all three are asked.
+    return any(pattern[kind].search(line) for pattern in patterns for kind in reversed(_PRIORITY))
+
+
+def parse(text: str, patterns: Patterns) -> tuple[Cloze | None, list[str]]:
+    """The deletions of a whole flashcard's text, and the cloze numbers that are too high.
+
+    The kind is the best over all patterns, numbered before overlapping before simple; marks of
+    the other kinds stay in the text (clozecraft's ClozeCrafter.getNoteType).
+    """
+    for kind in _PRIORITY:
+        if any(pattern[kind].search(text) for pattern in patterns):
+            return _READERS[kind](
+                [
+                    (index, *found)
+                    for index, pattern in enumerate(patterns)
+                    for found in pattern[kind].deletions(text)
+                ]
+            )
+    return None, []
+
+
+_Found = list[tuple[int, str, str, str | None, str]]
+
+
+def _simple(found: _Found) -> tuple[Cloze, list[str]]:
+    deletions = tuple(
+        Deletion(raw, answer, hint, (i,) if i < MAX_CARDS else (), pattern=index)
+        for i, (index, raw, answer, hint, _) in enumerate(found)
+    )
+    too_high = [f"number {len(found)}"] if len(found) > MAX_CARDS else []
+    return Cloze(ClozeKind.SIMPLE, deletions, min(len(found), MAX_CARDS)), too_high
+
+
+def _numbered(found: _Found) -> tuple[Cloze, list[str]]:
+    deletions: list[Deletion] = []
+    too_high: list[str] = []
+    for index, raw, answer, hint, sequence in found:
+        # Python refuses to read absurdly long numbers; more than nine digits are too many anyhow.
+        digits = sequence.lstrip("0")
+        number = int(digits or "0") if len(digits) <= 9 else MAX_CARDS + 1
+        if number > MAX_CARDS:
+            too_high.append(f"number {digits[:12]}")
+        asked = (number - 1,) if 1 <= number <= MAX_CARDS else ()
+        deletions.append(Deletion(raw, answer, hint, asked, pattern=index))
+    cards = max((d.asked[0] + 1 for d in deletions if d.asked), default=0)
+    return Cloze(ClozeKind.NUMBERED, tuple(deletions), cards), too_high
+
+
+def _overlapping(found: _Found) -> tuple[Cloze, list[str]]:
+    deletions = tuple(
+        Deletion(
+            raw,
+            answer,
+            hint,
+            tuple(i for i, action in enumerate(sequence[:MAX_CARDS]) if action == "a"),
+            tuple(i for i, action in enumerate(sequence[:MAX_CARDS]) if action == "h"),
+            pattern=index,
+        )
+        for index, raw, answer, hint, sequence in found
+    )
+    longest = max(len(sequence) for *_, sequence in found)
+    too_high = [f"card {longest}"] if longest > MAX_CARDS else []
+    return Cloze(ClozeKind.OVERLAPPING, deletions, min(longest, MAX_CARDS)), too_high
+
+
+_READERS: dict[ClozeKind, Callable[[_Found], tuple[Cloze, list[str]]]] = {
+    ClozeKind.NUMBERED: _numbered,
+    ClozeKind.OVERLAPPING: _overlapping,
+    ClozeKind.SIMPLE: _simple,
+}
+
+
+# ---------------------------------------------------------------- asking
+
+
+def front(text: str, cloze: Cloze, ordinal: int) -> str:
+    """The question of the plugin's card `ordinal` (0-based), as Markdown."""
+
+    def shown(deletion: Deletion) -> str:
+        if ordinal in deletion.asked or ordinal in deletion.hidden:
+            return _placeholder(deletion)
+        return deletion.answer
+
+    return _replaced(text, cloze, shown)
+
+
+def back(text: str, cloze: Cloze, ordinal: int) -> str:
+    """The answer of the plugin's card `ordinal`; what an overlapping cloze hides stays hidden."""
+    return _replaced(
+        text, cloze, lambda d: _placeholder(d) if ordinal in d.hidden else d.answer
+    )
+
+
+def solved(text: str, cloze: Cloze) -> str:
+    """The text with every answer in place and no mark left."""
+    return _replaced(text, cloze, lambda deletion: deletion.answer)
+
+
+def _placeholder(deletion: Deletion) -> str:
+    return f"[{deletion.hint}]" if deletion.hint else "[...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What Anki's cloze says besides the answer: its numbers (1-based) and the hint."""
+
+    ordinals: tuple[int, ...]
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A cloze text on its way through Markdown.
+
+    The deletion k reads OPEN + str(k) + BODY + answer + CLOSE, and `marks[k]` tells the rest.
+    Deletions may nest, where two patterns found the same words.
+    """
+
+    text: str
+    marks: tuple[Mark, ...]
+
+
+def marked(text: str, cloze: Cloze) -> Marked:
+    """Put markers where Anki's clozes belong; deletions that are never asked become plain text.
+
+    Anki can ask, but not merely hide: what an overlapping cloze hides on a card that asks
+    something else is asked there too, so that the front is the plugin's own.
+    """
+    asking = frozenset(i for deletion in cloze.deletions for i in deletion.asked)
+    marks: list[Mark] = []
+
+    def shown(deletion: Deletion) -> str:
+        ordinals = sorted({*deletion.asked, *(i for i in deletion.hidden if i in asking)})
+        if not ordinals:
+            return deletion.answer
+        marks.append(Mark(tuple(i + 1 for i in ordinals), deletion.hint))
+        return f"{OPEN}{len(marks) - 1}{BODY}{deletion.answer}{CLOSE}"
+
+    return Marked(_replaced(text, cloze, shown), tuple(marks))
+
+
+def _replaced(text: str, cloze: Cloze, shown: Callable[[Deletion], str]) -> str:
+    """Replace each deletion in turn.
+
+    The plugin replaces the first place that reads like the deletion, so that one pattern may
+    reach into what another has left. That takes time in proportion to text times deletions,
+    so beyond any real flashcard each is replaced where it was found instead.
+    """
+    if len(text) * len(cloze.deletions) <= _EXACT_WORK:
+        for deletion in cloze.deletions:
+            text = text.replace(deletion.raw, shown(deletion), 1)
+        return text
+    for pattern in sorted({deletion.pattern for deletion in cloze.deletions}):
+        text = _replaced_in_order(
+            text, [d for d in cloze.deletions if d.pattern == pattern], shown
+        )
+    return text
+
+
+def _replaced_in_order(
+    text: str, deletions: list[Deletion], shown: Callable[[Deletion], str]
+) -> str:
+    pieces: list[str] = []
+    position = 0
+    for deletion in deletions:
+        at = text.find(deletion.raw, position)
+        if at < 0:
+            continue
+        pieces += (text[position:at], shown(deletion))
+        position = at + len(deletion.raw)
+    return "".join((*pieces, text[position:]))
