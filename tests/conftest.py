@@ -1,0 +1,48 @@
+"""What holds for every test: properties that repeat themselves, and a plain environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# "steady" tries the same examples in every run, so that a failure is a change of the
+# code and never luck. Before a release, look further:
+#   python -m pytest -n auto --hypothesis-profile=search
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "search",
+    max_examples=2000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
+
+SPEAKING_VARIABLES = (
+    "SOURCE_DATE_EPOCH",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "GITHUB_ACTIONS",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+)
+"""Variables to which obs2anki or a library of its listens, and a test should not."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """No variable of the machine's decides a test; children inherit the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SPEAKING_VARIABLES:
+            patch.delenv(name, raising=False)
+        yield
