@@ -1,0 +1,247 @@
+"""A document as far as the plugin asks Obsidian about it: frontmatter, tags, headings.
+
+    ---
+    tags: [flashcards/biology]          frontmatter, blanked out of `lines`
+    ---
+    # Cells                             a heading
+    #flashcards/cells                   a tag line
+
+Obsidian's metadata cache is closed; what it does is known from its documentation and by trial.
+Marked "plugin" is what the spaced-repetition plugin 1.15.4 does with what the cache says.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from obs2anki import diagnostics
+from obs2anki.data import Diagnostic, Document, FrontmatterValue, Heading, Source, Tag
+
+SPACE = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""What JavaScript's trim() and \\s take for white space; Python's strip() takes other characters."""
+
+SR_CALLOUT = "> [!sr|card-metadata]"
+"""How the plugin opens a callout that holds a review (src/data/constants.ts)."""
+
+# Obsidian's tag characters: no white space, no punctuation but - _ and /, not digits alone.
+_TAG_CHARACTER = r"[^\s\u2000-\u206f\u2e00-\u2e7f'!\"#$%&()*+,.:;<=>?@^`{|}~\[\]\\]"
+_TAG = re.compile(rf"(?<!\S)#({_TAG_CHARACTER}+)")
+_WHOLE_TAG = re.compile(rf"#({_TAG_CHARACTER}+)")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
+_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)$")
+_FOOTNOTE = re.compile(r"\[\^\d+\]")
+_BLOCK_ID = re.compile(r"\^[a-zA-Z0-9-]+")
+_OPENING = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?:\[[^\]\n]\]\s+)?")
+
+
+def trim(text: str) -> str:
+    """`text` without white space at its ends, as JavaScript's trim() sees it."""
+    return text.strip(SPACE)
+
+
+def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
+    """Read what a document says about itself; the flashcards are `extract`'s."""
+    lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    found: list[Diagnostic] = []
+    closing = _frontmatter_end(lines)
+    frontmatter: Mapping[str, FrontmatterValue] = {}
+    if closing:
+        try:
+            frontmatter = load_frontmatter("\n".join(lines[1:closing]))
+        except ValueError as error:
+            message, line = error.args
+            found.append(diagnostics.at("O203", source.path, line + 1, message))
+    # The plugin blanks a frontmatter only if both delimiters are exactly three dashes.
+    blanked = 0
+    if lines[0] == "---":
+        try:
+            blanked = lines.index("---", 1) + 1
+        except ValueError:
+            blanked = 0
+    outside = list(_outside_code(lines, max(closing + 1 if closing else 0, blanked)))
+    document = Document(
+        path=source.path,
+        lines=(*("",) * blanked, *lines[blanked:]),
+        frontmatter=frontmatter,
+        content_line=blanked + 1,
+        headings=tuple(_headings(outside)),
+        tags=tuple(_tags(outside)),
+        frontmatter_tags=_obsidian_tags(frontmatter),
+        topic_tags=_plugin_tags(frontmatter) if blanked or closing else (),
+        rtl=str(frontmatter.get("direction") or "").lower() == "rtl",
+    )
+    return document, found
+
+
+# ---------------------------------------------------------------- frontmatter
+
+
+def _frontmatter_end(lines: list[str]) -> int:
+    """Index of the line that closes Obsidian's frontmatter, 0 if there is none.
+
+    Obsidian allows white space after the dashes, the plugin does not.
+    """
+    if lines[0].rstrip() != "---":
+        return 0
+    return next((i for i in range(1, len(lines)) if lines[i].rstrip() == "---"), 0)
+
+
+@lru_cache(maxsize=512)
+def load_frontmatter(text: str) -> Mapping[str, FrontmatterValue]:
+    """The top level of a YAML frontmatter, every scalar as it is written.
+
+    Raises ValueError(message, line) with the line in `text`, 1-based, if it is not YAML.
+    """
+    if not text.strip():
+        return {}
+    import yaml
+    from frontmatter.default_handlers import YAMLHandler
+
+    from obs2anki.frontmatter import TopLevel
+
+    try:
+        loaded: Mapping[str, FrontmatterValue] = YAMLHandler().load(text, Loader=TopLevel)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
+        raise ValueError(problem, mark.line + 1 if mark else 1) from None
+    return loaded
+
+
+def _obsidian_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ...]:
+    """Obsidian takes `tags` and `tag`, in any case, as a list or as words with commas or spaces."""
+    tags: list[str] = []
+    for key, value in frontmatter.items():
+        if key.lower() in ("tags", "tag"):
+            words = re.split(r"[,\s]+", value) if isinstance(value, str) else value or ()
+            tags += (word.strip().removeprefix("#") for word in words)
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
+
+
+def _plugin_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ...]:
+    """The plugin splits `tags` at commas and trims nothing (parseObsidianFrontmatterTag)."""
+    value = frontmatter.get("tags")
+    text = ",".join(value) if isinstance(value, tuple) else value or ""
+    return tuple(tag.removeprefix("#") for tag in text.split(",") if tag)
+
+
+# ---------------------------------------------------------------- lines outside code
+
+
+def _outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
+    """Number (1-based) and text of each line that is in no fenced code block."""
+    fence = ""
+    for index in range(start, len(lines)):
+        line = lines[index]
+        if "```" in line or "~~~" in line:
+            match = _FENCE.match(line)
+            if fence:
+                if match and match[1].startswith(fence) and not match[2].strip():
+                    fence = ""
+                continue
+            # The words behind a backtick fence hold no backtick, else it is inline code.
+            if match and not (match[1][0] == "`" and "`" in match[2]):
+                fence = match[1]
+                continue
+        if not fence:
+            yield index + 1, line
+
+
+def _headings(lines: list[tuple[int, str]]) -> Iterator[Heading]:
+    for number, line in lines:
+        if "#" in line and (match := _HEADING.match(line)):
+            text = (match[2] or "").rstrip()
+            bare = text.rstrip("#")
+            if bare != text and (not bare or bare[-1] in " \t"):
+                text = bare
+            yield Heading(len(match[1]), trim(_FOOTNOTE.sub("", text)), number)
+
+
+def _tags(lines: list[tuple[int, str]]) -> Iterator[Tag]:
+    for number, line in lines:
+        if "#" in line:
+            spans = _code_spans(line) if "`" in line else ()
+            for match in _TAG.finditer(line):
+                in_code = any(start <= match.start() < end for start, end in spans)
+                if not in_code and not match[1].isdecimal():
+                    yield Tag(match[1], number)
+
+
+def _code_spans(line: str) -> tuple[tuple[int, int], ...]:
+    """Where inline code stands: a run of backticks up to the next run of the same length."""
+    runs = [(m.start(), m.end()) for m in re.finditer("`+", line)]
+    closers: dict[int, list[int]] = {}
+    for index in range(len(runs) - 1, -1, -1):
+        closers.setdefault(runs[index][1] - runs[index][0], []).append(index)
+    spans: list[tuple[int, int]] = []
+    index = 0
+    while index < len(runs):
+        start, end = runs[index]
+        same = closers[end - start]
+        while same and same[-1] <= index:
+            same.pop()
+        if same:
+            spans.append((start, runs[same[-1]][1]))
+            index = same[-1]
+        index += 1
+    return tuple(spans)
+
+
+# ---------------------------------------------------------------- sides
+
+
+def shown(side: str) -> str:
+    """A side without what is not meant to be learnt: tags at its edges, its block id.
+
+    A side that is nothing but tags is kept: then the tag is what is asked.
+    """
+    text = _without_sr_comment(side) if "<!--SR:" in side else side
+    text = _without_block_id(text)
+    cut = _without_closing_tags(_without_opening_tags(text)) if "#" in text else text
+    return cut if cut.strip() or not text.strip() else text
+
+
+def _without_sr_comment(text: str) -> str:
+    """Cut what is left of an SR comment that does not close on its line."""
+    return "\n".join(line.partition("<!--SR:")[0] for line in text.split("\n"))
+
+
+def _without_block_id(text: str) -> str:
+    text = text.rstrip()
+    at = max(text.rfind(" ^"), text.rfind("\n^"))
+    return text[:at].rstrip() if at >= 0 and _BLOCK_ID.fullmatch(text, at + 1) else text
+
+
+def _without_opening_tags(text: str) -> str:
+    opening = _OPENING.match(text)
+    start = position = opening.end() if opening else 0
+    while tag := _WHOLE_TAG.match(text, position):
+        if tag[1].isdecimal() or not text[tag.end() : tag.end() + 1].isspace():
+            break
+        position = tag.end()
+        while position < len(text) and text[position].isspace():
+            position += 1
+    return text[:start] + text[position:] if position > start else text
+
+
+def _without_closing_tags(text: str) -> str:
+    end = len(text.rstrip())
+    while (at := text.rfind("#", 0, end)) > 0:
+        tag = _WHOLE_TAG.fullmatch(text, at, end)
+        if not tag or tag[1].isdecimal() or not text[at - 1].isspace():
+            break
+        end = at
+        while end > 0 and text[end - 1].isspace():
+            end -= 1
+    return text[:end]
+
+
+def normalised(text: str) -> str:
+    """A text for comparing: NFC, runs of white space as one space, none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
