@@ -37,7 +37,7 @@ check: $(VENV)/dev.installed ## Check style, types and the direction of imports
 	@echo "Checking types (mypy)."
 	@$(BIN)/python -m mypy
 	@echo "Checking that imports point down only (import-linter)."
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/run.installed ## Measure exports of 1,000 to 100,000 cards (or SIZES="...")
 	@$(BIN)/python -m benchmarks.export $(SIZES)
