@@ -183,6 +183,8 @@ class Flashcard:
     reviews: tuple[Review | None, ...]
     """By the plugin's order of cards; None = never reviewed; may be shorter than the cards."""
     rtl: bool = False
+    own_line: int = 0
+    """Where its text begins: `line` is the plugin's, which may be that of the flashcard above."""
 
     @property
     def card_count(self) -> int:

@@ -61,6 +61,7 @@ RULES: dict[str, Rule] = {
     # -- O5 clozes
     "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps."),
     "O502": Rule(W_, "cloze number too high", "Anki knows cloze numbers up to 500; {0} stays plain text.", "Use lower numbers, or split the flashcard."),
+    "O503": Rule(W_, "cloze without a card", "This cloze makes no card: none of its numbers asks anything.", "Number its clozes from 1."),
     # -- O6 links and media
     "O601": Rule(W_, "missing media", "{0} is not in the vault.", "Mend the link, or put the file back; the card shows a placeholder."),
     "O602": Rule(W_, "media outside the vault", "{0} lies outside the vault and is never packed.", "Copy the file into the vault."),

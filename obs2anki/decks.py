@@ -1,0 +1,301 @@
+"""Which decks a flashcard is in, which of them is its home in Anki, and which tags it carries.
+
+    ---
+    deck: Languages::Norwegian        a deck key: home of the whole document
+    ---
+    #flashcards/verbs #flashcards/b1  a tag line: the plugin's decks for what follows
+    #flashcards/nouns hus;; house     a leading tag: the plugin's deck for this one
+
+The plugin's part is src/note/note-question-parser.ts, version 1.15.4.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+
+from obs2anki import diagnostics
+from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag
+from obs2anki.settings import DeckRule, Grammar, Settings
+
+MAX_DEPTH = 11
+"""Anki aborts an import that holds a deck nested deeper (26.09)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A flashcard with its topics and tags, and its home; no home = a rule leaves it out."""
+
+    flashcard: Flashcard
+    deck: DeckName | None
+
+
+# ---------------------------------------------------------------- selection, by the plugin
+
+
+def is_flashcard_tag(tag: str, grammar: Grammar) -> bool:
+    """Whether a tag (without #) is a flashcard tag or nested below one; case matters."""
+    return _listed("#" + tag, grammar.flashcard_tags)
+
+
+def is_ignored(document: Document, grammar: Grammar) -> bool:
+    """Whether any tag of the document is one of those that keep it out (flashcardTagsToIgnore)."""
+    return any(_listed("#" + tag, grammar.tags_to_ignore) for tag in _all_tags(document))
+
+
+def has_topic(document: Document, grammar: Grammar) -> bool:
+    """Whether the plugin reads the document at all (OsrCore.processFile).
+
+    With folders as decks it must lie in a folder. Otherwise one of its tags must be a flashcard
+    tag, compared part by part, empty parts left out.
+    """
+    if grammar.folders_as_decks:
+        return "/" in document.path
+    wanted = [_parts(tag[1:]) for tag in grammar.flashcard_tags if len(tag) > 1 and tag[0] == "#"]
+    return any(
+        parts[: len(want)] == want
+        for parts in map(_parts, _all_tags(document))
+        for want in wanted
+        if want
+    )
+
+
+def _all_tags(document: Document) -> Iterable[str]:
+    yield from document.frontmatter_tags
+    yield from (tag.name for tag in document.tags)
+
+
+def _listed(tag: str, listed: Iterable[str]) -> bool:
+    return any(tag == entry or tag.startswith(entry + "/") for entry in listed)
+
+
+def _parts(tag: str) -> list[str]:
+    return [part for part in tag.split("/") if part]
+
+
+def _path(tag: str) -> str:
+    return "/".join(_parts(tag))
+
+
+# ---------------------------------------------------------------- placing
+
+
+def place(
+    document: Document, flashcards: Sequence[Flashcard], settings: Settings, vault: str
+) -> tuple[list[Placed], list[Diagnostic]]:
+    """Give each flashcard of a document its topics, tags and home deck.
+
+    `vault` is the vault's name, the home of what has no other. A flashcard for which the plugin
+    finds no deck is dropped with a finding, as the plugin drops it, unless the document is read
+    only because it holds reviews.
+    """
+    lines = _TagLines(document, flashcards)
+    wanted = not settings.plugin or not has_topic(document, settings.grammar)
+    key_deck = _key_deck(document, settings)
+    placed: list[Placed] = []
+    found: list[Diagnostic] = []
+    for flashcard in flashcards:
+        topics = _topics(document, flashcard, lines, settings.grammar) if settings.plugin else ()
+        if not topics and not wanted:
+            found.append(diagnostics.at("O303", document.path, flashcard.line))
+            continue
+        tags = _tags(document, flashcard, lines, settings)
+        settled = replace(flashcard, topics=topics, tags=tags)
+        deck = _home(document, settled, lines, settings, key_deck)
+        if deck is not None:
+            name, depth = finished(deck or vault, settings)
+            if depth > MAX_DEPTH:
+                found.append(diagnostics.at("O701", document.path, flashcard.line, deck, name))
+            deck = name
+        placed.append(Placed(settled, None if deck is None else DeckName(deck)))
+    return placed, found
+
+
+class _TagLines:
+    """The tags of a document's text by line, apart from those inside flashcards."""
+
+    def __init__(self, document: Document, flashcards: Sequence[Flashcard]) -> None:
+        spans = sorted((f.line, f.end_line) for f in flashcards)
+        starts = [start for start, _ in spans]
+        reach = 0
+        ends = [reach := max(reach, end) for _, end in spans]
+
+        def outside(tag: Tag) -> bool:
+            at = bisect_right(starts, tag.line)
+            return at == 0 or ends[at - 1] < tag.line
+
+        self.by_line = {
+            line: tuple(tag.name for tag in tags)
+            for line, tags in groupby(document.tags, key=lambda tag: tag.line)
+        }
+        self.outside = [
+            line for line, tags in groupby(document.tags, key=lambda t: t.line) if outside(next(tags))
+        ]
+        self.flashcard_lines: dict[Grammar, list[int]] = {}
+
+    def above(self, line: int) -> tuple[str, ...]:
+        """The tags of the last line with tags above `line`, outside of flashcards."""
+        at = bisect_left(self.outside, line)
+        return self.by_line[self.outside[at - 1]] if at else ()
+
+    def topic_line(self, line: int, grammar: Grammar) -> int:
+        """The last line above `line` that holds a flashcard tag; 0 if none does."""
+        lines = self.flashcard_lines.get(grammar)
+        if lines is None:
+            lines = [
+                number
+                for number in self.outside
+                if any(is_flashcard_tag(tag, grammar) for tag in self.by_line[number])
+            ]
+            self.flashcard_lines[grammar] = lines
+        at = bisect_left(lines, line)
+        return lines[at - 1] if at else 0
+
+
+def _topics(
+    document: Document, flashcard: Flashcard, lines: _TagLines, grammar: Grammar
+) -> tuple[str, ...]:
+    """The plugin's decks for a flashcard; empty = it drops the flashcard."""
+    if grammar.folders_as_decks:
+        return (document.path.rpartition("/")[0],)
+    if flashcard.leading_tag is not None:
+        return (flashcard.leading_tag,)
+    at = lines.topic_line(flashcard.line, grammar)
+    if at:
+        tags: Iterable[str] = lines.by_line[at]
+        return _distinct(tag for tag in tags if is_flashcard_tag(tag, grammar))
+    # Only a frontmatter that the plugin itself delimits gives its tags as a list.
+    listed = [tag for tag in document.topic_tags if is_flashcard_tag(tag, grammar)]
+    if listed and document.content_line > 1:
+        return _distinct(listed)
+    inline = [tag.name for tag in document.tags if is_flashcard_tag(tag.name, grammar)]
+    return _distinct([*listed, *inline][:1])
+
+
+def _distinct(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_path, tags)))
+
+
+def _tags(
+    document: Document, flashcard: Flashcard, lines: _TagLines, settings: Settings
+) -> tuple[str, ...]:
+    """Obsidian's tags that are the flashcard's own, in Anki's form, sorted."""
+    tags = set(document.frontmatter_tags)
+    if settings.plugin:
+        tags.update(lines.by_line.get(lines.topic_line(flashcard.line, settings.grammar), ()))
+    else:
+        tags.update(lines.above(flashcard.line))
+    for line in range(flashcard.own_line, flashcard.end_line + 1):
+        if line in lines.by_line:
+            tags.update(lines.by_line[line])
+    return tuple(sorted({"::".join(_parts(tag)) for tag in tags} - {""}))
+
+
+# ---------------------------------------------------------------- home
+
+
+def _key_deck(document: Document, settings: Settings) -> str | None:
+    """The deck that a frontmatter key names; empty, null and templated values name none."""
+    for key in settings.decks.keys:
+        value = document.frontmatter.get(key)
+        text = value[0] if isinstance(value, tuple) and value else value
+        if isinstance(text, str) and text.strip() and "{{" not in text and "<%" not in text:
+            return text.replace("::", "/").strip("/ ").replace("/", "::") or None
+    return None
+
+
+def _home(
+    document: Document,
+    flashcard: Flashcard,
+    lines: _TagLines,
+    settings: Settings,
+    key_deck: str | None,
+) -> str | None:
+    """The home deck before root, strip and depth; "" = the vault's own, None = left out."""
+    rule, tail = _rule(document, flashcard, settings.decks.rules)
+    if rule is not None and rule.skip:
+        return None
+    if key_deck is not None:
+        return key_deck
+    if rule is not None and rule.deck:
+        return "::".join((rule.deck, *tail))
+    if settings.plugin and flashcard.topics:
+        return "::".join(_parts(_most_special(flashcard.topics, settings.grammar)))
+    written = flashcard.leading_tag or next(
+        iter(
+            (
+                *lines.above(flashcard.line),
+                *document.frontmatter_tags,
+                *(tag.name for tag in document.tags),
+            )
+        ),
+        "",
+    )
+    return "::".join(_parts(written))
+
+
+def _rule(
+    document: Document, flashcard: Flashcard, rules: Sequence[DeckRule]
+) -> tuple[DeckRule | None, list[str]]:
+    """The first rule that matches, and the nested tag's parts beyond the rule's."""
+    for rule in rules:
+        if rule.tag is not None:
+            wanted = _parts(rule.tag.replace("::", "/"))
+            for tag in flashcard.tags:
+                parts = tag.split("::")
+                if parts[: len(wanted)] == wanted:
+                    return rule, parts[len(wanted) :]
+        if rule.folder is not None and _in_folder(document.path, rule.folder):
+            return rule, []
+    return None, []
+
+
+@lru_cache(maxsize=4096)
+def _in_folder(path: str, pattern: str) -> bool:
+    """Whether the document lies in, or anywhere below, a folder that the glob matches."""
+    from wcmatch import glob
+
+    parents = path.split("/")[:-1]
+    folders = ["/".join(parents[: i + 1]) for i in range(len(parents))]
+    return any(
+        glob.globmatch(folder, pattern.strip("/"), flags=glob.GLOBSTAR | glob.BRACE | glob.FORCEUNIX)
+        for folder in folders
+    )
+
+
+def _most_special(topics: Sequence[str], grammar: Grammar) -> str:
+    """Of several decks the one whose flashcard tag stands last in the settings, then the first.
+
+    People add the special tag after the general one.
+    """
+
+    def rank(topic: str) -> int:
+        entries = (
+            i for i, entry in enumerate(grammar.flashcard_tags) if _listed("#" + topic, (entry,))
+        )
+        return max(entries, default=-1)
+
+    return max(topics, key=rank)
+
+
+def finished(deck: str, settings: Settings) -> tuple[str, int]:
+    """Apply strip, depth and root; returns Anki's name of the deck, and the depth asked for."""
+    strip = [part for entry in settings.decks.strip for part in (entry.replace("/", "::"),)]
+    for entry in strip:
+        if deck == entry or deck.startswith(entry + "::"):
+            deck = deck[len(entry) :].removeprefix("::") or deck
+            break
+    parts = [part.strip() for part in deck.split("::")]
+    parts = [part for part in parts if part]
+    if settings.decks.depth:
+        parts = parts[: settings.decks.depth]
+    root = [part.strip() for part in settings.decks.root.replace("/", "::").split("::")]
+    parts = [part for part in root if part] + parts
+    name = "::".join(parts[:MAX_DEPTH])
+    # Anki's own deck cannot be told from an import's: ours are never named like it.
+    if name.casefold() == "default":
+        name += " deck"
+    return name, len(parts)

@@ -1,0 +1,519 @@
+"""From a document to its flashcards, as the plugin's parser cuts them.
+
+    Capital of Norway;; Oslo                      single-line
+    <!--SR:!2024-04-12,14,232-->
+
+    What does a cell's wall do?                   multi-line: a line that is just ?
+    ?
+    It holds the cell together.
+
+    ==Oslo== is the capital of ==Norway==         cloze
+
+The plugin (1.15.4, src/parser.ts) reads line by line and knows one pending block. So does
+`blocks`: each line is classified, then meets the state in which the block is. `flashcards`
+takes each block apart (src/data/data-structures/card/questions/question.ts).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from obs2anki import cloze, diagnostics, review
+from obs2anki.data import (
+    Cloze,
+    Diagnostic,
+    Document,
+    Flashcard,
+    FlashcardType,
+    Heading,
+    LeftBehind,
+    Review,
+)
+from obs2anki.markdown import SPACE, SR_CALLOUT, trim
+from obs2anki.settings import Grammar
+
+_LEADING_TAG = re.compile(rf"#[^#{re.escape(SPACE)}]+")
+_BLOCK_ID = re.compile(r" \^([a-zA-Z0-9-]+)")
+
+_SINGLE = (FlashcardType.SINGLE_LINE_BASIC, FlashcardType.SINGLE_LINE_REVERSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a document holds: its flashcards, the reviews that belong to none, the findings."""
+
+    flashcards: tuple[Flashcard, ...]
+    left_behind: tuple[LeftBehind, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+# ---------------------------------------------------------------- blocks
+
+
+class LineKind(Enum):
+    """What a line is by itself, in the order in which the plugin asks."""
+
+    COMMENT = auto()
+    BLANK = auto()
+    END_MARKER = auto()
+    SINGLE_LINE = auto()
+    MULTI_LINE = auto()
+    FENCE = auto()
+    TEXT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One flashcard's lines, as cut. Lines are 1-based."""
+
+    type: FlashcardType
+    separator: str
+    """What parts its sides; empty for a cloze."""
+    text: str
+    line: int
+    end_line: int
+    own_line: int
+    """Where its text begins; the plugin's `line` may be that of the flashcard above."""
+    comments: tuple[int, ...]
+    """Lines of the text that hold an SR comment."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """The block that is being read."""
+
+    line: int
+    type: FlashcardType | None = None
+    separator: str = ""
+    lines: list[str] = field(default_factory=list)
+    own_line: int = 0
+    comments: list[int] = field(default_factory=list)
+
+    def append(self, number: int, text: str) -> None:
+        if not self.lines:
+            self.own_line = number
+        if review.OPENER in text:
+            self.comments.append(number)
+        self.lines.append(text)
+
+    def longer_than_a_character(self) -> bool:
+        """The plugin's `cardText.length > 1`, in UTF-16 units."""
+        return len(self.lines) > 1 or len(self.lines[0].encode("utf-16-le")) > 2
+
+
+@dataclass(slots=True)
+class Blocks:
+    """The result of cutting: blocks, reviews outside of them, and what the plugin loses."""
+
+    blocks: list[Block] = field(default_factory=list)
+    orphans: list[int] = field(default_factory=list)
+    """Lines with an SR comment that no block took."""
+    swallowed: list[int] = field(default_factory=list)
+    """Lines with an SR comment inside what an HTML comment hides."""
+    found: list[tuple[str, int, tuple[object, ...]]] = field(default_factory=list)
+    """Code, line and details of each finding."""
+
+
+def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> Blocks:
+    """Cut the lines of a document, the frontmatter's blanked, into blocks."""
+    result = Blocks()
+    inline = grammar.inline
+    pending = _Pending(line=1)
+    index = 0
+    while index < len(lines):
+        line, number = lines[index], index + 1
+        trimmed = trim(line)
+        kind, type_, separator = _classify(line, trimmed, grammar, inline)
+        if kind is LineKind.BLANK and grammar.end_marker and pending.type is not None:
+            # With an end marker a blank line belongs to the flashcard. An empty separator,
+            # which otherwise is switched off, then takes it for itself.
+            kind, type_, separator = _blank_inside(grammar)
+        match kind:
+            case LineKind.COMMENT:
+                index = _skip_comment(lines, index, grammar, result)
+                continue
+            case LineKind.BLANK | LineKind.END_MARKER:
+                _close(pending, index, result)
+                pending = _Pending(line=number + 1)
+            case LineKind.SINGLE_LINE if type_:
+                _discard(pending, number, separator, result)
+                index = _single_line(lines, index, type_, separator, grammar, result)
+                # The plugin does not advance the line at which the next block begins.
+                pending = _Pending(line=number)
+            case LineKind.MULTI_LINE:
+                pending.append(number, line.rstrip(SPACE))
+                if pending.longer_than_a_character():
+                    pending.type, pending.separator = type_, separator
+            case LineKind.FENCE:
+                index = _fence(lines, index, pending, result)
+            case _:
+                pending.append(number, line.rstrip(SPACE))
+                if pending.type is None and cloze.found_in(line, patterns):
+                    pending.type = FlashcardType.CLOZE
+        index += 1
+    _close(pending, len(lines), result)
+    return result
+
+
+_Classified = tuple[LineKind, FlashcardType | None, str]
+
+
+def _classify(
+    line: str, trimmed: str, grammar: Grammar, inline: tuple[tuple[str, FlashcardType], ...]
+) -> _Classified:
+    if not trimmed:
+        return LineKind.BLANK, None, ""
+    if line.startswith("<!--") and not line.startswith(review.OPENER):
+        return LineKind.COMMENT, None, ""
+    if trimmed == grammar.end_marker:
+        return LineKind.END_MARKER, None, ""
+    for separator, type_ in inline:
+        at = line.find(separator)
+        if at >= 0 and not _in_code(line, at, at + len(separator)):
+            return LineKind.SINGLE_LINE, type_, separator
+    if trimmed == grammar.multi_line:
+        return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_BASIC, trimmed
+    if trimmed == grammar.multi_line_reversed:
+        return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_REVERSED, trimmed
+    if line.startswith(("```", "~~~")):
+        return LineKind.FENCE, None, ""
+    return LineKind.TEXT, None, ""
+
+
+def _blank_inside(grammar: Grammar) -> _Classified:
+    if not grammar.multi_line:
+        return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_BASIC, ""
+    if not grammar.multi_line_reversed:
+        return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_REVERSED, ""
+    return LineKind.TEXT, None, ""
+
+
+def _in_code(line: str, start: int, end: int) -> bool:
+    """The plugin's test: an odd number of backticks on both sides, whatever their runs."""
+    if "`" not in line:
+        return False
+    return line.count("`", 0, start) % 2 == 1 and line.count("`", end) % 2 == 1
+
+
+def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
+    """End the pending block before the line after `end_line`."""
+    if pending.type is None:
+        result.orphans += pending.comments
+        return
+    text = "\n".join(pending.lines).rstrip(SPACE)
+    result.blocks.append(
+        Block(
+            pending.type,
+            pending.separator,
+            text,
+            pending.line,
+            end_line,
+            pending.own_line,
+            tuple(pending.comments),
+        )
+    )
+
+
+def _discard(pending: _Pending, number: int, separator: str, result: Blocks) -> None:
+    """A single-line flashcard throws away what was read of its block."""
+    result.orphans += pending.comments
+    if pending.type is not None:
+        result.found.append(("O302", number, (separator, pending.own_line)))
+
+
+def _single_line(
+    lines: Sequence[str],
+    index: int,
+    type_: FlashcardType,
+    separator: str,
+    grammar: Grammar,
+    result: Blocks,
+) -> int:
+    """Emit the flashcard of one line with its review; returns the index of its last line."""
+    text = _Pending(line=index + 1, type=type_, separator=separator)
+    text.append(index + 1, lines[index])
+    following = lines[index + 1] if index + 1 < len(lines) else ""
+    if following.startswith(review.OPENER):
+        index += 1
+        text.append(index + 1, following)
+    elif following.startswith(SR_CALLOUT):
+        opened = index + 2
+        while index + 1 < len(lines):
+            if "callouts" in grammar.mend and not trim(lines[index + 1]):
+                break
+            index += 1
+            text.append(index + 1, lines[index])
+            if review.OPENER in lines[index]:
+                break
+        else:
+            result.found.append(("O304", opened, ()))
+    result.blocks.append(
+        Block(
+            type_,
+            separator,
+            "\n".join(text.lines),
+            text.line,
+            index + 1,
+            text.line,
+            tuple(text.comments),
+        )
+    )
+    return index
+
+
+def _fence(lines: Sequence[str], index: int, pending: _Pending, result: Blocks) -> int:
+    """Take a fenced block whole; returns the index of the line that closes it."""
+    opening = lines[index]
+    mark = opening[0]
+    fence = mark * (len(opening) - len(opening.lstrip(mark)))
+    pending.append(index + 1, opening.rstrip(SPACE))
+    start = index + 1
+    while index + 1 < len(lines) and not lines[index + 1].startswith(fence):
+        index += 1
+        # A comment in a code block is an example, unless a flashcard around it takes it.
+        pending.lines.append(lines[index])
+    if index + 1 >= len(lines):
+        result.found.append(("O207", start, (fence,)))
+    # The plugin writes the closing line as the opening one's fence, whatever follows it there.
+    pending.lines.append(fence)
+    return index + 1
+
+
+def _skip_comment(
+    lines: Sequence[str], index: int, grammar: Grammar, result: Blocks
+) -> int:
+    """Skip an HTML comment; returns the index of the line to go on with.
+
+    The plugin looks for the end in the first line only: if it is there, the next line is
+    skipped as well; if not, all the rest of the document.
+    """
+    start = index
+    mend = "html-comments" in grammar.mend
+    closes = review.CLOSER in lines[index]
+    if mend:
+        while review.CLOSER not in lines[index] and index + 1 < len(lines):
+            index += 1
+        end = index + 1
+    else:
+        end = min(index + 2, len(lines)) if closes else len(lines)
+        hidden = [line for line in lines[start + 1 : end] if trim(line)]
+        if hidden and closes:
+            result.found.append(("O204", start + 1, ()))
+        elif hidden:
+            result.found.append(("O205", start + 1, (end - start - 1,)))
+    comment_end = next(
+        (i for i in range(start, end) if review.CLOSER in lines[i]), start
+    )
+    # What stands inside the comment was put there on purpose; what it swallows was not.
+    result.swallowed += [
+        i + 1 for i in range(comment_end + 1, end) if review.OPENER in lines[i]
+    ]
+    return end
+
+
+# ---------------------------------------------------------------- flashcards
+
+
+def flashcards(document: Document, grammar: Grammar) -> Extraction:
+    """Every flashcard of a document, by line; decks and tags are `decks`' to add."""
+    patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
+    cut = blocks(document.lines, grammar, patterns)
+    made: list[Flashcard] = []
+    found = [diagnostics.at(code, document.path, line, *more) for code, line, more in cut.found]
+    above = contexts(document.headings)
+    starts = [line for line, _ in above]
+    for block in cut.blocks:
+        headings = above[bisect_right(starts, block.line) - 1][1]
+        flashcard, problems = _flashcard(block, document, headings, grammar, patterns)
+        found += problems
+        if flashcard is not None:
+            made.append(flashcard)
+    left = _left_behind(document, cut)
+    found += [
+        diagnostics.at("O401", document.path, item.line, "no flashcard stands directly above it")
+        for item in left
+        if item.cause == "orphan"
+    ]
+    return Extraction(tuple(made), left, tuple(found))
+
+
+def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
+    """The reviews that no flashcard took, by line."""
+    causes = {line: "orphan" for line in cut.orphans} | {line: "comment" for line in cut.swallowed}
+    counted = (
+        (line, cause, reviews_in(document.lines[line - 1])) for line, cause in causes.items()
+    )
+    return tuple(
+        LeftBehind(document.path, line, cause, count)
+        for line, cause, count in sorted(counted)
+        if count
+    )
+
+
+def reviews_in(text: str) -> int:
+    """How many reviews the SR comments of a text hold, cards never reviewed left out."""
+    bodies = (
+        text[start + len(review.OPENER) : end - len(review.CLOSER)]
+        for start, end in review.comments(text)
+    )
+    count = 0
+    for body in bodies:
+        reviews, unreadable = review.of_comment(body)
+        count += max(sum(r is not None for r in reviews), len(unreadable))
+    return count
+
+
+def _flashcard(
+    block: Block,
+    document: Document,
+    headings: tuple[str, ...],
+    grammar: Grammar,
+    patterns: cloze.Patterns,
+) -> tuple[Flashcard | None, list[Diagnostic]]:
+    question = _question(block.text, grammar)
+    found: list[Diagnostic] = []
+    deletions: Cloze | None = None
+    if block.type is FlashcardType.CLOZE:
+        deletions, too_high = cloze.parse(question.text, patterns)
+        found += [diagnostics.at("O502", document.path, block.line, n) for n in too_high[:3]]
+    flashcard = Flashcard(
+        type=block.type,
+        path=document.path,
+        line=block.line,
+        end_line=block.end_line,
+        sides=_sides(question.text, block),
+        cloze=deletions,
+        block_id=question.block_id,
+        context=headings,
+        leading_tag=None if grammar.folders_as_decks else question.leading_tag,
+        topics=(),
+        tags=(),
+        reviews=(),
+        rtl=document.rtl,
+        own_line=block.own_line,
+    )
+    reviews, problems = _reviews(block, document, flashcard.card_count)
+    found += problems
+    if block.type is FlashcardType.CLOZE and flashcard.card_count == 0:
+        found.append(diagnostics.at("O503", document.path, block.line))
+        return None, found
+    taken = reviews[: flashcard.card_count]
+    return (replace(flashcard, reviews=taken) if taken else flashcard), found
+
+
+def _reviews(
+    block: Block, document: Document, cards: int
+) -> tuple[tuple[Review | None, ...], list[Diagnostic]]:
+    if not block.comments and "!" not in block.text:
+        return (), []
+    reviews, unreadable = review.of_text(block.text)
+    line = block.comments[0] if block.comments else block.line
+    found = [
+        diagnostics.at("O402", document.path, line, problem.segment, problem.reason)
+        for problem in unreadable
+    ]
+    if any(r is not None for r in reviews[cards:]):
+        extra = len(reviews) - cards
+        found.append(diagnostics.at("O403", document.path, line, len(reviews), cards, extra))
+    if len(block.comments) > 1:
+        found.append(diagnostics.at("O404", document.path, block.comments[1]))
+    return reviews, found
+
+
+# ---------------------------------------------------------------- the parts of a question
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A block's text without review, leading tag and block id (the plugin's QuestionText)."""
+
+    text: str
+    leading_tag: str | None
+    block_id: str | None
+
+
+def _question(original: str, grammar: Grammar) -> _Question:
+    bare = review.without_comments(original) if review.OPENER in original else original
+    text, leading = bare.rstrip(SPACE), None
+    start = bare.lstrip(SPACE)
+    if start.startswith("#") and (tag := _LEADING_TAG.match(start)):
+        path = "/".join(part for part in tag.group()[1:].split("/") if part)
+        if path:
+            # What follows the tag is not trimmed at its end, so that a comment on the next line
+            # leaves a newline behind and keeps a block id from being seen.
+            text, leading = start[tag.end() :].lstrip(SPACE), path
+    at = text.rfind(" ^")
+    block_id = _BLOCK_ID.fullmatch(text, at) if at >= 0 else None
+    if block_id:
+        return _Question(text[: at + 1].rstrip(SPACE), leading, block_id[1])
+    return _Question(text, leading, None)
+
+
+def _sides(text: str, block: Block) -> tuple[str, ...]:
+    if block.type is FlashcardType.CLOZE:
+        return (_without_callout(text),)
+    if block.type in _SINGLE:
+        at = text.find(block.separator)
+        if at < 0:
+            # The separator stood in what was cut; the plugin's substring(-1 + length) remains.
+            return "", text[len(block.separator) - 1 :]
+        return text[:at], _without_callout_tail(text[at + len(block.separator) :])
+    lines = text.split("\n")
+    at = next((i for i, line in enumerate(lines) if trim(line) == block.separator), -1)
+    if at < 0:
+        return "\n".join(lines[:-1]), _without_callout(text)
+    return "\n".join(lines[:at]), _without_callout("\n".join(lines[at + 1 :]))
+
+
+def _without_callout_tail(text: str) -> str:
+    """Behind a single line only the callout of its review can stand."""
+    at = text.find("\n" + SR_CALLOUT)
+    return text[:at] if at >= 0 else text
+
+
+def _without_callout(text: str) -> str:
+    """Cut the callout that held the review, up to the end of the quote."""
+    if SR_CALLOUT not in text:
+        return text
+    kept: list[str] = []
+    inside = False
+    for line in text.split("\n"):
+        inside = line.startswith(SR_CALLOUT) or (inside and line.startswith(">"))
+        if not inside:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def contexts(headings: Sequence[Heading]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """From which line on which headings stand above, outermost first.
+
+    A heading ends those of its own level and below (SRNoteTFile.getQuestionContext).
+    """
+    stack: list[Heading] = []
+    result: list[tuple[int, tuple[str, ...]]] = [(0, ())]
+    for heading in headings:
+        while stack and stack[-1].level >= heading.level:
+            stack.pop()
+        stack.append(heading)
+        result.append((heading.line, tuple(h.text for h in stack)))
+    return tuple(result)
+
+
+def faces(flashcard: Flashcard) -> Iterator[tuple[str, str]]:
+    """Front and back of each of the plugin's cards, as Markdown, by the plugin's order."""
+    if flashcard.cloze is not None:
+        (text,) = flashcard.sides
+        for ordinal in range(flashcard.cloze.cards):
+            yield (
+                cloze.front(text, flashcard.cloze, ordinal),
+                cloze.back(text, flashcard.cloze, ordinal),
+            )
+        return
+    front, back = flashcard.sides
+    yield front, back
+    if flashcard.type.reversed:
+        yield back, front
