@@ -87,9 +87,9 @@ def _frontmatter_end(lines: list[str]) -> int:
 
     Obsidian allows white space after the dashes, the plugin does not.
     """
-    if lines[0].rstrip() != "---":
+    if lines[0].rstrip(" \t") != "---":
         return 0
-    return next((i for i in range(1, len(lines)) if lines[i].rstrip() == "---"), 0)
+    return next((i for i in range(1, len(lines)) if lines[i].rstrip(" \t") == "---"), 0)
 
 
 @lru_cache(maxsize=512)
@@ -142,7 +142,7 @@ def _outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
         if "```" in line or "~~~" in line:
             match = _FENCE.match(line)
             if fence:
-                if match and match[1].startswith(fence) and not match[2].strip():
+                if match and match[1].startswith(fence) and not match[2].strip(" \t"):
                     fence = ""
                 continue
             # The words behind a backtick fence hold no backtick, else it is inline code.
@@ -156,7 +156,7 @@ def _outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
 def _headings(lines: list[tuple[int, str]]) -> Iterator[Heading]:
     for number, line in lines:
         if "#" in line and (match := _HEADING.match(line)):
-            text = (match[2] or "").rstrip()
+            text = (match[2] or "").rstrip(" \t")
             bare = text.rstrip("#")
             if bare != text and (not bare or bare[-1] in " \t"):
                 text = bare
