@@ -44,7 +44,8 @@ bench: $(VENV)/run.installed ## Measure exports of 1,000 to 100,000 cards (or SI
 
 golden: $(VENV)/test.installed ## Write the golden expectations anew, then show what changed
 	@echo "Writing the golden expectations anew: read the difference before you commit it."
-	@OBS2ANKI_GOLDEN=1 $(BIN)/python -m pytest -q $$(grep -l OBS2ANKI_GOLDEN tests/test_*.py)
+	@tests=$$(grep -l OBS2ANKI_GOLDEN tests/test_*.py) || { echo "No test has any."; exit 0; }; \
+	  OBS2ANKI_GOLDEN=1 $(BIN)/python -m pytest -q $$tests
 	@git --no-pager diff --stat -- fixtures
 
 clean: ## Remove all that make has made: environment, demo deck, caches
