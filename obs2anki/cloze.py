@@ -303,6 +303,14 @@ def marked(text: str, cloze: Cloze) -> Marked:
     return Marked(_replaced(text, cloze, shown), tuple(marks))
 
 
+_ANKI = re.compile(r"\{\{c([0-9]{1,3}(?:,[0-9]{1,3}){0,500})::")
+
+
+def numbers(html: str) -> frozenset[int]:
+    """The cloze numbers (1-based) that Anki finds in a field."""
+    return frozenset(int(n) for match in _ANKI.finditer(html) for n in match[1].split(","))
+
+
 def _replaced(text: str, cloze: Cloze, shown: Callable[[Deletion], str]) -> str:
     """Replace each deletion in turn.
 

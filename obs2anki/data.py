@@ -74,7 +74,8 @@ class Document:
     """Tags of the frontmatter as Obsidian reads them."""
     topic_tags: tuple[str, ...]
     """Tags of the frontmatter as the plugin reads them when it looks for decks."""
-    rtl: bool
+    rtl: bool | None
+    """Whether the frontmatter says `direction: rtl`; None = it says nothing."""
 
 
 # ---------------------------------------------------------------- what its author wrote to be learnt
@@ -182,7 +183,7 @@ class Flashcard:
     """Obsidian's tags that are its own, without `#`, sorted."""
     reviews: tuple[Review | None, ...]
     """By the plugin's order of cards; None = never reviewed; may be shorter than the cards."""
-    rtl: bool = False
+    rtl: bool | None = None
     own_line: int = 0
     """Where its text begins: `line` is the plugin's, which may be that of the flashcard above."""
 
@@ -336,6 +337,8 @@ class LeftBehind:
     cause: str
     """A key of `plan.CAUSES`."""
     reviews: int = 1
+    separator: str | None = None
+    """What looks like a separator in the line above, though none in force stands there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,12 @@ MAX_DEPTH = 11
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A flashcard with its topics and tags, and its home; no home = a rule leaves it out."""
+    """A flashcard with its topics and tags, and its home, or why it is left out."""
 
     flashcard: Flashcard
-    deck: DeckName | None
+    deck: DeckName
+    left_out: str = ""
+    """Empty, or `unreadable-tags` where the plugin finds no deck, or `rule`."""
 
 
 # ---------------------------------------------------------------- selection, by the plugin
@@ -63,6 +65,17 @@ def has_topic(document: Document, grammar: Grammar) -> bool:
     )
 
 
+def mentions_flashcard_tag(text: str, grammar: Grammar) -> bool:
+    """Whether a flashcard tag stands in the frontmatter, or anywhere with #, in any spelling.
+
+    Asked of a document that the plugin does not read: its author may have meant it to be read.
+    """
+    folded = text.casefold()
+    head = folded[: max(folded.find("\n---", 3), 0)] if folded.startswith("---") else ""
+    names = [tag[1:].casefold() for tag in grammar.flashcard_tags if len(tag) > 1]
+    return any(name in head or "#" + name in folded for name in names)
+
+
 def _all_tags(document: Document) -> Iterable[str]:
     yield from document.frontmatter_tags
     yield from (tag.name for tag in document.tags)
@@ -89,28 +102,30 @@ def place(
     """Give each flashcard of a document its topics, tags and home deck.
 
     `vault` is the vault's name, the home of what has no other. A flashcard for which the plugin
-    finds no deck is dropped with a finding, as the plugin drops it, unless the document is read
-    only because it holds reviews.
+    finds no deck is left out with a finding, as the plugin drops it, unless the settings take
+    every reviewed document.
     """
     lines = _TagLines(document, flashcards)
-    wanted = not settings.plugin or not has_topic(document, settings.grammar)
+    needs_topic = settings.plugin and not settings.select.reviewed
     key_deck = _key_deck(document, settings)
     placed: list[Placed] = []
     found: list[Diagnostic] = []
     for flashcard in flashcards:
         topics = _topics(document, flashcard, lines, settings.grammar) if settings.plugin else ()
-        if not topics and not wanted:
+        if not topics and needs_topic:
             found.append(diagnostics.at("O303", document.path, flashcard.line))
+            placed.append(Placed(flashcard, DeckName(""), "unreadable-tags"))
             continue
         tags = _tags(document, flashcard, lines, settings)
         settled = replace(flashcard, topics=topics, tags=tags)
         deck = _home(document, settled, lines, settings, key_deck)
-        if deck is not None:
-            name, depth = finished(deck or vault, settings)
-            if depth > MAX_DEPTH:
-                found.append(diagnostics.at("O701", document.path, flashcard.line, deck, name))
-            deck = name
-        placed.append(Placed(settled, None if deck is None else DeckName(deck)))
+        if deck is None:
+            placed.append(Placed(settled, DeckName(""), "rule"))
+            continue
+        name, depth = finished(deck or vault, settings)
+        if depth > MAX_DEPTH:
+            found.append(diagnostics.at("O701", document.path, flashcard.line, deck, name))
+        placed.append(Placed(settled, DeckName(name)))
     return placed, found
 
 

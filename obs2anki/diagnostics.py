@@ -57,7 +57,8 @@ RULES: dict[str, Rule] = {
     "O402": Rule(W_, "unreadable review", "The review {0} cannot be read ({1}); the card is exported as new.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
     "O403": Rule(W_, "more reviews than cards", "The comment holds {0} reviews, the flashcard has {1}: the last {2} were dropped.", "Remove the reviews that belong to no card; the plugin will do the same."),
     "O404": Rule(W_, "second comment ignored", "This flashcard has more than one SR comment; only the first counts.", "Remove the comment that is out of date."),
-    "O405": Rule(I_, "review clamped", "Anki cannot hold {0}; it becomes {1}.", "Nothing is to be done, unless the value is a slip."),
+    "O405": Rule(I_, "review clamped", "Anki cannot hold {0}.", "Nothing is to be done, unless the value is a slip."),
+    "O406": Rule(I_, "review not exported", "{0} review(s) not exported: {1}.", "{2}"),
     # -- O5 clozes
     "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps."),
     "O502": Rule(W_, "cloze number too high", "Anki knows cloze numbers up to 500; {0} stays plain text.", "Use lower numbers, or split the flashcard."),

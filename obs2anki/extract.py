@@ -39,6 +39,9 @@ from obs2anki.settings import Grammar
 _LEADING_TAG = re.compile(rf"#[^#{re.escape(SPACE)}]+")
 _BLOCK_ID = re.compile(r" \^([a-zA-Z0-9-]+)")
 
+_USUAL = (":::", ";;;", "::", ";;", "||", ">>", "==>", "=>", "->", "\u2192")
+"""Separators that people choose, for guessing which one a settings file lacks."""
+
 _SINGLE = (FlashcardType.SINGLE_LINE_BASIC, FlashcardType.SINGLE_LINE_REVERSED)
 
 
@@ -344,14 +347,17 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
 def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
     """The reviews that no flashcard took, by line."""
     causes = {line: "orphan" for line in cut.orphans} | {line: "comment" for line in cut.swallowed}
-    counted = (
-        (line, cause, reviews_in(document.lines[line - 1])) for line, cause in causes.items()
-    )
     return tuple(
-        LeftBehind(document.path, line, cause, count)
-        for line, cause, count in sorted(counted)
-        if count
+        LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
+        for line, cause in sorted(causes.items())
+        if (count := reviews_in(document.lines[line - 1]))
     )
+
+
+def likely_separator(lines: Sequence[str], line: int) -> str | None:
+    """What may be a separator in the line above a review, the longest first."""
+    above = lines[line - 2] if line > 1 else ""
+    return next((separator for separator in _USUAL if separator in above), None)
 
 
 def reviews_in(text: str) -> int:

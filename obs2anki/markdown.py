@@ -65,6 +65,8 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
         except ValueError:
             blanked = 0
     outside = list(_outside_code(lines, max(closing + 1 if closing else 0, blanked)))
+    direction = frontmatter.get("direction")
+    direction = direction if isinstance(direction, str) else None
     document = Document(
         path=source.path,
         lines=(*("",) * blanked, *lines[blanked:]),
@@ -74,7 +76,7 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
         tags=tuple(_tags(outside)),
         frontmatter_tags=_obsidian_tags(frontmatter),
         topic_tags=_plugin_tags(frontmatter) if blanked or closing else (),
-        rtl=str(frontmatter.get("direction") or "").lower() == "rtl",
+        rtl=direction.lower() == "rtl" if direction else None,
     )
     return document, found
 
