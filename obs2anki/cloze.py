@@ -102,7 +102,11 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
     first, second = sorted((number, hint), key=lambda slot: slot.start())
     if second.start() < first.end():
         raise ValueError("number and hint share one slot")
-    outside = (pattern[: first.start()], pattern[first.end() : second.start()], pattern[second.end() :])
+    outside = (
+        pattern[: first.start()],
+        pattern[first.end() : second.start()],
+        pattern[second.end() :],
+    )
     # clozecraft puts the answer's group at the first "answer" of the finished expression.
     before = next((i for i, part in enumerate(outside) if "answer" in part), None)
     if before is None:
@@ -250,9 +254,7 @@ def front(text: str, cloze: Cloze, ordinal: int) -> str:
 
 def back(text: str, cloze: Cloze, ordinal: int) -> str:
     """The answer of the plugin's card `ordinal`; what an overlapping cloze hides stays hidden."""
-    return _replaced(
-        text, cloze, lambda d: _placeholder(d) if ordinal in d.hidden else d.answer
-    )
+    return _replaced(text, cloze, lambda d: _placeholder(d) if ordinal in d.hidden else d.answer)
 
 
 def solved(text: str, cloze: Cloze) -> str:
@@ -323,9 +325,7 @@ def _replaced(text: str, cloze: Cloze, shown: Callable[[Deletion], str]) -> str:
             text = text.replace(deletion.raw, shown(deletion), 1)
         return text
     for pattern in sorted({deletion.pattern for deletion in cloze.deletions}):
-        text = _replaced_in_order(
-            text, [d for d in cloze.deletions if d.pattern == pattern], shown
-        )
+        text = _replaced_in_order(text, [d for d in cloze.deletions if d.pattern == pattern], shown)
     return text
 
 

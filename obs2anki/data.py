@@ -78,7 +78,7 @@ class Document:
     """Whether the frontmatter says `direction: rtl`; None = it says nothing."""
 
 
-# ---------------------------------------------------------------- what its author wrote to be learnt
+# ---------------------------------------------------------------- what is to be learnt
 
 
 class FlashcardType(StrEnum):

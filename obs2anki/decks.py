@@ -147,7 +147,9 @@ class _TagLines:
             for line, tags in groupby(document.tags, key=lambda tag: tag.line)
         }
         self.outside = [
-            line for line, tags in groupby(document.tags, key=lambda t: t.line) if outside(next(tags))
+            line
+            for line, tags in groupby(document.tags, key=lambda t: t.line)
+            if outside(next(tags))
         ]
         self.flashcard_lines: dict[Grammar, list[int]] = {}
 
@@ -276,7 +278,9 @@ def _in_folder(path: str, pattern: str) -> bool:
     parents = path.split("/")[:-1]
     folders = ["/".join(parents[: i + 1]) for i in range(len(parents))]
     return any(
-        glob.globmatch(folder, pattern.strip("/"), flags=glob.GLOBSTAR | glob.BRACE | glob.FORCEUNIX)
+        glob.globmatch(
+            folder, pattern.strip("/"), flags=glob.GLOBSTAR | glob.BRACE | glob.FORCEUNIX
+        )
         for folder in folders
     )
 

@@ -286,9 +286,7 @@ def _fence(lines: Sequence[str], index: int, pending: _Pending, result: Blocks) 
     return index + 1
 
 
-def _skip_comment(
-    lines: Sequence[str], index: int, grammar: Grammar, result: Blocks
-) -> int:
+def _skip_comment(lines: Sequence[str], index: int, grammar: Grammar, result: Blocks) -> int:
     """Skip an HTML comment; returns the index of the line to go on with.
 
     The plugin looks for the end in the first line only: if it is there, the next line is
@@ -308,13 +306,9 @@ def _skip_comment(
             result.found.append(("O204", start + 1, ()))
         elif hidden:
             result.found.append(("O205", start + 1, (end - start - 1,)))
-    comment_end = next(
-        (i for i in range(start, end) if review.CLOSER in lines[i]), start
-    )
+    comment_end = next((i for i in range(start, end) if review.CLOSER in lines[i]), start)
     # What stands inside the comment was put there on purpose; what it swallows was not.
-    result.swallowed += [
-        i + 1 for i in range(comment_end + 1, end) if review.OPENER in lines[i]
-    ]
+    result.swallowed += [i + 1 for i in range(comment_end + 1, end) if review.OPENER in lines[i]]
     return end
 
 
@@ -346,7 +340,7 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
 
 def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
     """The reviews that no flashcard took, by line."""
-    causes = {line: "orphan" for line in cut.orphans} | {line: "comment" for line in cut.swallowed}
+    causes = dict.fromkeys(cut.orphans, "orphan") | dict.fromkeys(cut.swallowed, "comment")
     return tuple(
         LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
         for line, cause in sorted(causes.items())

@@ -55,7 +55,7 @@ class TopLevel(_Base):  # type: ignore[misc,valid-type]  # the C loader is found
         return values
 
 
-def _scalar(event: yaml.Event) -> str | None:
+def _scalar(event: yaml.ScalarEvent | yaml.AliasEvent) -> str | None:
     if isinstance(event, yaml.AliasEvent) or (not event.style and event.value in _NULLS):
         return None
-    return str(event.value)
+    return event.value

@@ -61,7 +61,9 @@ def assign(
         candidates: list[tuple[object, ...]] = [(own.question,), (own.question, own.answer)]
         guid = Guid("")
         if not seen[own]:
-            guid = next((g for c in candidates if (g := guid_for(namespace, *c)) not in taken), guid)
+            guid = next(
+                (g for c in candidates if (g := guid_for(namespace, *c)) not in taken), guid
+            )
         while not guid or guid in taken:
             place = (own, flashcard.path)
             copies[place] += 1

@@ -24,7 +24,7 @@ SPACE = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
-"""What JavaScript's trim() and \\s take for white space; Python's strip() takes other characters."""
+"""White space for JavaScript's trim() and \\s; Python's strip() takes other characters."""
 
 SR_CALLOUT = "> [!sr|card-metadata]"
 """How the plugin opens a callout that holds a review (src/data/constants.ts)."""
@@ -41,7 +41,7 @@ _OPENING = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?:\[[^\]\n]\]\s+)?")
 
 
 def trim(text: str) -> str:
-    """`text` without white space at its ends, as JavaScript's trim() sees it."""
+    """Cut white space at both ends, as JavaScript sees it."""
     return text.strip(SPACE)
 
 
