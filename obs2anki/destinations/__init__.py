@@ -1,0 +1,1 @@
+"""Where a plan goes; every destination answers `data.Destination`."""

@@ -1,0 +1,293 @@
+"""An Anki package: the `.apkg` file that Anki imports.
+
+    deck.apkg (zip)  collection.anki2   notes, cards, notetypes and decks
+                     media              {"0": "cat-5f1c2a9b.png"}
+                     0                  the picture
+
+The new package is written aside and then put in place in one step, so whatever goes wrong, the
+old deck or the new one is there, whole. A package that holds the plan already is not touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from obs2anki.data import Delivery, Guid, Media, Plan
+from obs2anki.destinations import anki2
+from obs2anki.diagnostics import Obs2ankiError
+
+COLLECTION, MEDIA = "collection.anki2", "media"
+
+ANKIS_OWN = frozenset({"collection.anki21", "collection.anki21b", "meta"})
+"""Members that Anki writes and obs2anki does not."""
+
+LEVEL = 4
+"""Of deflate. Of 86 MB, level 1 leaves 28.3 MB, 4 leaves 26.7 and takes a third longer, 6 leaves
+26.1 and takes twice as long as 4."""
+
+PACKED_ALREADY = re.compile(
+    r"\.(jpe?g|png|gif|webp|avif|heic|mp[34]|m4[av]|og[gav]|opus|flac|3gp|mov|webm|mkv"
+    r"|pdf|zip|gz|woff2?)",
+    re.IGNORECASE,
+)
+"""Suffixes of files that deflate cannot make smaller."""
+
+CHUNK = 1 << 20
+"""Bytes of a media file that are in memory at one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The package at a path, which may not be there yet."""
+
+    path: Path
+
+    def deliver(self, plan: Plan) -> Delivery:
+        """Make the package hold `plan`; its counts are against the package that was there.
+
+        Raises Obs2ankiError where the package cannot be written, where the file at the path is
+        none of ours, or where a media file cannot be read; then the file is as it was. Raises
+        ValueError for a plan that breaks its promises (`anki2.database`).
+        """
+        with _sentences(self.path):
+            there = _there(self.path)
+            with closing(anki2.database(plan)) as connection:
+                delivery = _difference(there, _contents(connection, _sizes(plan.media)))
+                if delivery.written:
+                    _put(self.path, connection, plan.media)
+            return replace(delivery, size=self.path.stat().st_size)
+
+    def compare(self, plan: Plan, *, ignore_mod: bool = False) -> Delivery:
+        """What `deliver` would do, without doing it; `written` says whether it would write.
+
+        With `ignore_mod` a note whose time of change alone differs is the same note: without a
+        ledger nobody knows that time. Raises what `deliver` raises.
+        """
+        with _sentences(self.path):
+            there = _there(self.path)
+            with closing(anki2.database(plan)) as connection:
+                wanted = _contents(connection, _sizes(plan.media))
+            if ignore_mod:
+                there, wanted = there and there.without_mod(), wanted.without_mod()
+            size = self.path.stat().st_size if there is not None else 0
+            return replace(_difference(there, wanted), size=size)
+
+
+# ---------------------------------------------------------------- what a package holds
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What matters in a package, each thing as a hash; only for comparing within one run.
+
+    Ids of notes and cards do not matter: Anki finds a note by its GUID, a card by its ordinal.
+    """
+
+    notes: Mapping[Guid, tuple[int, int]]
+    """`mod` and text (notetype, tags, fields) of each note."""
+    cards: int
+    """All cards, in order of GUID and ordinal, with deck, scheduling and review log."""
+    frame: int
+    """Notetypes, decks and settings."""
+    media: Mapping[str, int]
+    """Sizes by name; a name carries the digest of what the file holds."""
+
+    def without_mod(self) -> Contents:
+        """The same contents, of notes that never changed."""
+        return replace(self, notes={guid: (0, text) for guid, (_, text) in self.notes.items()})
+
+
+NOTES = "SELECT guid, mod, mid, tags, flds FROM notes"
+CARDS = """
+    SELECT guid, ord, did, cards.type, queue, due, cards.ivl, cards.factor, reps, lapses, left, odue,
+        odid, cards.flags, cards.data, revlog.id, ease, revlog.ivl, lastIvl, revlog.factor,
+        time, revlog.type
+    FROM cards JOIN notes ON nid = notes.id LEFT JOIN revlog ON cid = cards.id
+    ORDER BY guid, ord, revlog.id
+"""
+FRAME = "SELECT crt, conf, models, decks FROM col"
+
+
+def _contents(connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
+    return Contents(
+        {guid: (mod, hash(tuple(text))) for guid, mod, *text in connection.execute(NOTES)},
+        hash(tuple(map(hash, connection.execute(CARDS)))),
+        hash(tuple(connection.execute(FRAME))),
+        media,
+    )
+
+
+def _difference(there: Contents | None, wanted: Contents) -> Delivery:
+    old = there.notes if there is not None else {}
+    added = frozenset(guid for guid in wanted.notes if guid not in old)
+    unchanged = sum(old.get(guid) == note for guid, note in wanted.notes.items())
+    return Delivery(
+        added=len(added),
+        changed=len(wanted.notes) - len(added) - unchanged,
+        gone=len(old) - (len(wanted.notes) - len(added)),
+        unchanged=unchanged,
+        written=there != wanted,
+        new_guids=added,
+    )
+
+
+def _there(path: Path) -> Contents | None:
+    """What the package at `path` holds; None if nothing is there.
+
+    Raises Obs2ankiError for a file that must not be replaced. A package of ours whose inside is
+    broken holds nothing that can be compared, and may be replaced.
+    """
+    if path.is_dir():
+        raise Obs2ankiError(
+            f"{path} is a folder, so it cannot be the deck. "
+            f"Name a file in it: -o {path / 'deck.apkg'}"
+        )
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as package:
+            _refuse_foreign(path, package.namelist())
+            return _read(package)
+    except zipfile.BadZipFile:
+        raise _foreign(path, "is no Anki package") from None
+
+
+def _refuse_foreign(path: Path, members: Iterable[str]) -> None:
+    if COLLECTION not in members:
+        raise _foreign(path, "is no Anki package")
+    if ANKIS_OWN.intersection(members):
+        raise _foreign(path, "was exported by Anki, with all that you have learnt there")
+
+
+def _foreign(path: Path, what: str) -> Obs2ankiError:
+    return Obs2ankiError(
+        f"{path} {what}, so it was not replaced. Choose another name with -o, or move it away."
+    )
+
+
+NOTHING = Contents({}, 0, 0, {})
+
+
+def _read(package: zipfile.ZipFile) -> Contents:
+    try:
+        names: dict[str, str] = json.loads(package.read(MEDIA))
+        sizes = {name: package.getinfo(member).file_size for member, name in names.items()}
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.deserialize(package.read(COLLECTION))
+            return _contents(connection, sizes)
+    except (sqlite3.Error, zipfile.BadZipFile, KeyError, ValueError, AttributeError, EOFError):
+        return NOTHING
+
+
+def _sizes(media: Iterable[Media]) -> dict[str, int]:
+    return {item.name: item.size for item in media}
+
+
+# ---------------------------------------------------------------- writing it
+
+
+def _put(path: Path, connection: sqlite3.Connection, media: Iterable[Media]) -> None:
+    """Write the package aside, then put it in the place of `path` in one step."""
+    if path.exists() and not os.access(path, os.W_OK):
+        raise Obs2ankiError(
+            f"{path} is write-protected, so it was not replaced. "
+            "Take the protection away, or choose another name with -o."
+        )
+    target = path.resolve()  # a link to the deck stays a link
+    aside = target.with_name(f".obs2anki-{secrets.token_hex(8)}.tmp")
+    try:
+        with aside.open("xb") as file:
+            _write(file, connection, media)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, aside)
+        aside.replace(target)
+        _settle(target.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """Have the disk remember the new name too, where a system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _write(file: IO[bytes], connection: sqlite3.Connection, media: Iterable[Media]) -> None:
+    """The zip; its members have no time of their own, so the same plan gives the same bytes."""
+    numbered = list(enumerate(sorted({item.name: item for item in media}.values(), key=_name)))
+    names = {str(number): item.name for number, item in numbered}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as package:
+        with package.open(COLLECTION, "w", force_zip64=True) as member:
+            member.write(connection.serialize())
+        with package.open(MEDIA, "w") as member:
+            member.write(json.dumps(names, ensure_ascii=False).encode())
+        for number, item in numbered:
+            # A bare ZipInfo is stored as it is; a name takes the package's compression.
+            stored = PACKED_ALREADY.fullmatch(item.file.suffix)
+            entry = zipfile.ZipInfo(str(number)) if stored else str(number)
+            with package.open(entry, "w", force_zip64=item.size >= 1 << 30) as member:
+                for chunk in _chunks(item):
+                    member.write(chunk)
+
+
+def _name(item: Media) -> str:
+    return item.name
+
+
+def _chunks(item: Media) -> Iterator[bytes]:
+    """The file, piece by piece. Without it Anki would refuse the whole package."""
+    try:
+        with item.file.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise Obs2ankiError(
+            f"The media file {item.file} cannot be read ({error.strerror}), so no deck was "
+            "written. If it has just been moved or deleted, run the export again."
+        ) from error
+
+
+# ---------------------------------------------------------------- what can go wrong
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """Say in a sentence, with a remedy, why the world refused."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Obs2ankiError(
+            f"The folder {path.parent} does not exist, so {path.name} cannot be written there. "
+            "Create it, or choose another place with -o."
+        ) from error
+    except OSError as error:
+        if error.errno in FULL:
+            raise Obs2ankiError(
+                f"There is no room on the disk for {path}; a deck that was there is as it was. "
+                "Free some space, or choose another place with -o."
+            ) from error
+        raise Obs2ankiError(
+            f"{path} cannot be written ({error.strerror or error}). "
+            f"Give yourself the right to write in {path.parent}, or choose another place with -o."
+        ) from error

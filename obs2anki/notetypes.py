@@ -1,0 +1,190 @@
+"""The two notetypes that obs2anki brings to Anki, once and for ever.
+
+    FIELDS[Notetype.BASIC][0] == "Front"
+    DEFINITIONS[Notetype.CLOZE].templates[0].question == '...{{cloze:Text}}...'
+
+Anki tells a notetype by its id and its fields and templates by theirs. A released definition is
+never changed: another field or template would make Anki add a second notetype ("obs2anki+") and
+stop updating the notes of the first, and a newer `mod` would replace the user's own styling
+(Anki 26.09). A change that cannot be avoided needs a new id beside the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from obs2anki.data import Notetype
+
+MOD = 1577836800
+"""2020-01-01, seconds since the epoch: when every notetype changed last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a notetype; `id` is how Anki knows it again."""
+
+    name: str
+    id: int
+    private: bool = False
+    """Bookkeeping: folded away in Anki's editor, left out of its searches, on no card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A card template: what is asked and what is answered, in Anki's template language."""
+
+    name: str
+    id: int
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A notetype in full."""
+
+    id: int
+    fields: tuple[Field, ...]
+    templates: tuple[Template, ...]
+    css: str
+
+
+_CONTEXT = '{{#Context}}<div class="context">{{Context}}</div>{{/Context}}\n'
+_BELOW = (
+    '{{#Notes}}<div class="notes">{{Notes}}</div>{{/Notes}}\n'
+    '{{#Source}}<div class="source">{{Source}}</div>{{/Source}}'
+)
+
+
+def _asks(field: str) -> str:
+    return f'{_CONTEXT}<div class="side question">{{{{{field}}}}}</div>'
+
+
+def _answers(field: str) -> str:
+    side = f'<div class="side answer">{{{{{field}}}}}</div>'
+    return f'{{{{FrontSide}}}}\n<hr id="answer">\n{side}\n{_BELOW}'
+
+
+_CLOZE = f'{_CONTEXT}<div class="side question">{{{{cloze:Text}}}}</div>'
+_EXTRA = '{{#Extra}}<div class="side extra">{{Extra}}</div>{{/Extra}}'
+
+_CSS = """\
+.card {
+  --text: #1f2328; --ground: #ffffff; --faint: #6a737d; --line: #d8dee4; --raised: #f5f6f8;
+  --link: #0b62c4; --cloze: #0b57d0; --mark: #fff0a3; --mark-text: #1f2328; --warn: #b35900;
+  margin: 0 auto; padding: 1em; max-width: 42em; box-sizing: border-box;
+  font-family: -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif;
+  font-size: 20px; line-height: 1.5; text-align: start; overflow-wrap: break-word;
+  color: var(--text); background-color: var(--ground);
+}
+.card.nightMode, .card.night_mode, .nightMode .card, .night_mode .card {
+  --text: #e3e6ea; --ground: #22252a; --faint: #9aa3ad; --line: #444b54; --raised: #2d3138;
+  --link: #79b4ff; --cloze: #8ab8ff; --mark: #6b5a12; --mark-text: #fff7d6; --warn: #f0a45d;
+}
+.context, .source { color: var(--faint); font-size: 0.7em; line-height: 1.4; }
+.context { margin-bottom: 0.8em; }
+.source { margin-top: 1.6em; }
+.source a { color: inherit; }
+.notes { margin-top: 1.2em; padding-top: 0.6em; border-top: 1px dashed var(--line); }
+.extra { margin-top: 1.2em; }
+hr, hr#answer { border: 0; border-top: 1px solid var(--line); margin: 1em 0; }
+.side > :first-child { margin-top: 0; }
+.side > :last-child { margin-bottom: 0; }
+.empty, .missing { color: var(--warn); font-style: italic; }
+a { color: var(--link); }
+h1, h2, h3, h4, h5, h6 { font-size: 1.1em; line-height: 1.3; margin: 0.8em 0 0.4em; }
+ul, ol { padding-inline-start: 1.5em; margin: 0.5em 0; }
+li.task-list-item { list-style: none; }
+li.task-list-item > input { margin-inline: -1.3em 0.4em; }
+img, svg, video, iframe { max-width: 100%; height: auto; }
+iframe { aspect-ratio: 16 / 9; border: 0; }
+audio { max-width: 100%; }
+table { display: block; max-width: 100%; overflow-x: auto; border-collapse: collapse; }
+th, td { border: 1px solid var(--line); padding: 0.25em 0.6em; }
+th { background-color: var(--raised); }
+pre { max-width: 100%; overflow-x: auto; padding: 0.7em; border-radius: 6px; tab-size: 4; }
+code, kbd, samp, pre { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+code, kbd, samp { font-size: 0.88em; padding: 0.1em 0.25em; border-radius: 4px; }
+code, kbd, samp, pre { background-color: var(--raised); }
+pre { font-size: 0.85em; line-height: 1.4; text-align: left; direction: ltr; white-space: pre; }
+pre code { font-size: inherit; padding: 0; background: none; overflow-wrap: normal; }
+code { unicode-bidi: isolate; }
+blockquote { margin: 0.6em 0; padding-inline-start: 0.8em; color: var(--faint); }
+blockquote { border-inline-start: 3px solid var(--line); }
+.callout { margin: 0.6em 0; padding: 0.5em 0.8em; border-radius: 6px; }
+.callout { background-color: var(--raised); border-inline-start: 4px solid var(--link); }
+.callout[data-callout="warning"], .callout[data-callout="caution"],
+.callout[data-callout="attention"] { border-color: #d97706; }
+.callout[data-callout="danger"], .callout[data-callout="error"], .callout[data-callout="bug"],
+.callout[data-callout="failure"] { border-color: #dc2626; }
+.callout[data-callout="success"], .callout[data-callout="tip"], .callout[data-callout="hint"],
+.callout[data-callout="important"] { border-color: #059669; }
+.callout[data-callout="question"], .callout[data-callout="example"] { border-color: #7c3aed; }
+.callout-title { font-weight: 600; }
+.callout-content > :last-child { margin-bottom: 0; }
+mark { background-color: var(--mark); color: var(--mark-text); border-radius: 3px; }
+mark { padding: 0 0.1em; }
+.cloze { color: var(--cloze); font-weight: 600; }
+mark .cloze, .cloze mark { color: inherit; }
+.tag { color: var(--faint); }
+.footnotes { margin-top: 1em; font-size: 0.8em; color: var(--faint); }
+mjx-container[display="true"], .MathJax_Display { max-width: 100%; overflow-x: auto; }
+mjx-container[display="true"], .MathJax_Display { overflow-y: hidden; }
+.rtl, [dir="rtl"] { direction: rtl; text-align: right; }
+@media (max-width: 480px) {
+  .card { padding: 0.7em; font-size: 18px; }
+}
+"""
+
+DEFINITIONS: Mapping[Notetype, Definition] = {
+    Notetype.BASIC: Definition(
+        1577836800101,
+        (
+            Field("Front", 7364501820113001),
+            Field("Back", 7364501820113002),
+            Field("Context", 7364501820113003),
+            Field("Source", 7364501820113004),
+            Field("Reverse", 7364501820113005),
+            Field("Notes", 7364501820113006),
+            Field("Id", 7364501820113007, private=True),
+            Field("Vault", 7364501820113008, private=True),
+            Field("State", 7364501820113009, private=True),
+            Field("Spare 1", 7364501820113010, private=True),
+            Field("Spare 2", 7364501820113011, private=True),
+        ),
+        (
+            Template("Card 1", 7364501820114001, _asks("Front"), _answers("Back")),
+            Template(
+                "Card 2",
+                7364501820114002,
+                "{{#Reverse}}" + _asks("Back") + "{{/Reverse}}",
+                _answers("Front"),
+            ),
+        ),
+        _CSS,
+    ),
+    Notetype.CLOZE: Definition(
+        1577836800102,
+        (
+            Field("Text", 7364501820115001),
+            Field("Extra", 7364501820115002),
+            Field("Context", 7364501820115003),
+            Field("Source", 7364501820115004),
+            Field("Notes", 7364501820115005),
+            Field("Id", 7364501820115006, private=True),
+            Field("Vault", 7364501820115007, private=True),
+            Field("State", 7364501820115008, private=True),
+            Field("Spare 1", 7364501820115009, private=True),
+            Field("Spare 2", 7364501820115010, private=True),
+        ),
+        (Template("Cloze", 7364501820116001, _CLOZE, f"{_CLOZE}\n{_EXTRA}\n{_BELOW}"),),
+        _CSS,
+    ),
+}
+
+FIELDS: Mapping[Notetype, tuple[str, ...]] = {
+    notetype: tuple(field.name for field in definition.fields)
+    for notetype, definition in DEFINITIONS.items()
+}
+"""Names of the fields by notetype, in Anki's order; `Note.fields` follows it."""

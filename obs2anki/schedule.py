@@ -1,0 +1,190 @@
+"""A review as the plugin wrote it becomes scheduling as Anki wants it.
+
+    !2024-04-25,14,290 -> review card, due 2024-04-25, interval 14, factor 2900,
+                          last reviewed on 2024-04-11 at noon
+
+The limits are Anki's own (26.09): a number beyond them aborts the whole import, or is repaired
+in silence. What had to be changed is returned in words.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, time, tzinfo
+
+from obs2anki.data import NEW, CardState, FsrsReview, Review, Scheduling, Sm2Review
+
+LONGEST_INTERVAL = 36500
+"""Days. Anki's maximum, for intervals and for stabilities."""
+
+SMALLEST_STABILITY = 0.001
+"""Days. Anki's FSRS knows no smaller one."""
+
+FACTORS = (1300, 9999)
+"""Ease in permille; Anki's answers never take it below the first."""
+
+MOST_REPS = 2**31 - 1
+
+UNKNOWN_FACTOR = 2500
+"""What Anki gives to a card whose difficulty is not known."""
+
+EARLIEST_REVIEW = date(1970, 1, 2)
+
+STATES = {0: CardState.NEW, 1: CardState.LEARNING, 3: CardState.RELEARNING}
+"""Of ts-fsrs; every other number is a review card."""
+
+
+def of(review: Review | None, today: date, zone: tzinfo) -> tuple[Scheduling, list[str]]:
+    """The scheduling that `review` says, and each value that Anki cannot hold, in words.
+
+    `zone` makes days of instants; a datetime without a zone is in it. `today` is the day of the
+    run there: a due date lies within 36,500 days of it, a last review not after it. Raises
+    nothing, whatever numbers the review holds.
+    """
+    clamped: list[str] = []
+    match review:
+        case Sm2Review():
+            return _from_sm2(review, today, zone, clamped), clamped
+        case FsrsReview():
+            return _from_fsrs(review, today, zone, clamped), clamped
+        case None:
+            return NEW, clamped
+
+
+def _from_sm2(review: Sm2Review, today: date, zone: tzinfo, clamped: list[str]) -> Scheduling:
+    # The plugin's "Again" leaves 0 days, due the same day; Anki's shortest interval is 1.
+    interval = _within(review.interval or 1, 1, LONGEST_INTERVAL, "an interval", "days", clamped)
+    ease = _within(review.ease, FACTORS[0] / 10, FACTORS[1] / 10, "an ease", "%", clamped)
+    due = _near(review.due, today, clamped)
+    return Scheduling(
+        CardState.REVIEW,
+        due=due,
+        interval=round(interval),
+        factor=round(ease * 10),
+        reps=1,  # the plugin keeps no count; 0 would be a card that was never answered
+        last_review=_presumed_review(due, round(interval), today, zone),
+    )
+
+
+def _from_fsrs(review: FsrsReview, today: date, zone: tzinfo, clamped: list[str]) -> Scheduling:
+    state = STATES.get(review.state, CardState.REVIEW)
+    if state is CardState.NEW:
+        return NEW
+    due = _near(_day(review.due, zone), today, clamped)
+    # A card in relearning keeps the interval to which it will return, at least a day: from 0
+    # Anki would make it due again the same day, for ever.
+    interval = 0 if state is CardState.LEARNING else _interval(review, clamped)
+    stability, difficulty = _memory(review, clamped)
+    return Scheduling(
+        state,
+        due=due,
+        due_at=None if state is CardState.REVIEW else _due_at(review, due, zone),
+        interval=interval,
+        factor=UNKNOWN_FACTOR if difficulty is None else _factor(difficulty),
+        reps=round(_within(review.reps, 0, MOST_REPS, "a count", "reviews", clamped)),
+        lapses=round(_within(review.lapses, 0, MOST_REPS, "a count", "lapses", clamped)),
+        last_review=_last_review(review, due, interval, today, zone),
+        stability=stability,
+        difficulty=difficulty,
+    )
+
+
+def _interval(review: FsrsReview, clamped: list[str]) -> int:
+    # Sub-day learning leaves 0 days, as in SM-2.
+    days = review.interval or 1
+    return round(_within(days, 1, LONGEST_INTERVAL, "an interval", "days", clamped))
+
+
+def _memory(review: FsrsReview, clamped: list[str]) -> tuple[float | None, float | None]:
+    """Stability and difficulty if both make sense, else neither: Anki needs the two together."""
+    stability, difficulty = review.stability, review.difficulty
+    if not (0 < stability < math.inf and 1 <= difficulty <= 10):
+        clamped.append(
+            f"a stability of {_shown(stability)} with a difficulty of {_shown(difficulty)}: "
+            "it works both out from the interval"
+        )
+        return None, None
+    return (
+        _within(stability, SMALLEST_STABILITY, LONGEST_INTERVAL, "a stability", "days", clamped),
+        difficulty,
+    )
+
+
+def _factor(difficulty: float) -> int:
+    """The ease that the plugin shows for an FSRS card, in permille."""
+    return round(130 + 240 * (10 - difficulty) / 9) * 10
+
+
+# ---------------------------------------------------------------- numbers within limits
+
+
+def _within(
+    value: float, low: float, high: float, what: str, unit: str, clamped: list[str]
+) -> float:
+    """`value` from `low` to `high`; what is not a number counts as too low."""
+    kept = min(value, high) if value > low else low
+    if kept != value:
+        clamped.append(f"{what} of {_shown(value)} {unit}: it becomes {_shown(kept)} {unit}")
+    return kept
+
+
+def _shown(value: float) -> str:
+    """A number for people, who do not read a thousand digits."""
+    if 10**12 < abs(value) < math.inf:
+        return "over 10^12" if value > 0 else "below -10^12"
+    return str(value).removesuffix(".0")
+
+
+# ---------------------------------------------------------------- days and instants
+
+
+def _near(day: date, today: date, clamped: list[str]) -> date:
+    """`day`, at most 36,500 days from `today`."""
+    first = max(today.toordinal() - LONGEST_INTERVAL, date.min.toordinal())
+    last = min(today.toordinal() + LONGEST_INTERVAL, date.max.toordinal())
+    kept = date.fromordinal(min(max(day.toordinal(), first), last))
+    if kept != day:
+        clamped.append(f"the due date {day}: it becomes {kept}")
+    return kept
+
+
+def _day(instant: datetime, zone: tzinfo) -> date:
+    """The day of `instant` in `zone`."""
+    if instant.tzinfo is None:
+        return instant.date()
+    try:
+        return instant.astimezone(zone).date()
+    except OverflowError:  # in the first or the last day that a calendar knows
+        return instant.date()
+
+
+def _second(instant: datetime, zone: tzinfo) -> int:
+    """Seconds since the epoch."""
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)
+    return math.floor((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+
+
+def _noon(day: date, zone: tzinfo) -> int:
+    return _second(datetime.combine(day, time(12)), zone)
+
+
+def _presumed_review(due: date, interval: int, today: date, zone: tzinfo) -> int:
+    """When a card must have been reviewed to fall due on `due`: noon of that day.
+
+    FSRS in Anki needs the time: without it, it reckons as if none had passed.
+    """
+    day = min(due.toordinal() - interval, today.toordinal())
+    return _noon(date.fromordinal(max(day, date.min.toordinal())), zone)
+
+
+def _last_review(review: FsrsReview, due: date, interval: int, today: date, zone: tzinfo) -> int:
+    """Seconds since the epoch; an answer from before computers, or still to come, is no answer."""
+    answered = review.last_review
+    if answered is None or not EARLIEST_REVIEW <= _day(answered, zone) <= today:
+        return _presumed_review(due, interval, today, zone)
+    return _second(answered, zone)
+
+
+def _due_at(review: FsrsReview, due: date, zone: tzinfo) -> int:
+    """When a card in learning falls due; noon where its day had to be changed."""
+    return _second(review.due, zone) if _day(review.due, zone) == due else _noon(due, zone)
