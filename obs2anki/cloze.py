@@ -42,6 +42,9 @@ class BadPattern:
     reason: str
 
 
+_Found = tuple[int, str, str, str | None, str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Matcher:
     """One pattern, ready to find one kind of cloze."""
@@ -57,13 +60,19 @@ class _Matcher:
     def search(self, text: str) -> bool:
         return all(literal in text for literal in self.literals) and bool(self.regex.search(text))
 
-    def deletions(self, text: str) -> Iterator[tuple[str, str, str | None, str]]:
-        """Raw text, answer, hint and sequence of each match."""
+    def deletions(self, text: str) -> Iterator[_Found]:
+        """Start, raw text, answer, hint and sequence of each match."""
         if not all(literal in text for literal in self.literals):
             return
         for match in self.regex.finditer(text):
             sequence = match.group(self.sequence) if self.sequence else ""
-            yield match.group(0), match.group(self.answer), match.group(self.hint), sequence
+            yield (
+                match.start(),
+                match.group(0),
+                match.group(self.answer),
+                match.group(self.hint),
+                sequence,
+            )
 
 
 Patterns = tuple[dict[ClozeKind, _Matcher], ...]
@@ -178,43 +187,36 @@ def parse(text: str, patterns: Patterns) -> tuple[Cloze | None, list[str]]:
     for kind in _PRIORITY:
         if any(pattern[kind].search(text) for pattern in patterns):
             return _READERS[kind](
-                [
-                    (index, *found)
-                    for index, pattern in enumerate(patterns)
-                    for found in pattern[kind].deletions(text)
-                ]
+                [found for pattern in patterns for found in pattern[kind].deletions(text)]
             )
     return None, []
 
 
-_Found = list[tuple[int, str, str, str | None, str]]
-
-
-def _simple(found: _Found) -> tuple[Cloze, list[str]]:
+def _simple(found: list[_Found]) -> tuple[Cloze, list[str]]:
     deletions = tuple(
-        Deletion(raw, answer, hint, (i,) if i < MAX_CARDS else (), pattern=index)
-        for i, (index, raw, answer, hint, _) in enumerate(found)
+        Deletion(raw, answer, hint, (i,) if i < MAX_CARDS else (), start=start)
+        for i, (start, raw, answer, hint, _) in enumerate(found)
     )
     too_high = [f"number {len(found)}"] if len(found) > MAX_CARDS else []
     return Cloze(ClozeKind.SIMPLE, deletions, min(len(found), MAX_CARDS)), too_high
 
 
-def _numbered(found: _Found) -> tuple[Cloze, list[str]]:
+def _numbered(found: list[_Found]) -> tuple[Cloze, list[str]]:
     deletions: list[Deletion] = []
     too_high: list[str] = []
-    for index, raw, answer, hint, sequence in found:
+    for start, raw, answer, hint, sequence in found:
         # Python refuses to read absurdly long numbers; more than nine digits are too many anyhow.
         digits = sequence.lstrip("0")
         number = int(digits or "0") if len(digits) <= 9 else MAX_CARDS + 1
         if number > MAX_CARDS:
             too_high.append(f"number {digits[:12]}")
         asked = (number - 1,) if 1 <= number <= MAX_CARDS else ()
-        deletions.append(Deletion(raw, answer, hint, asked, pattern=index))
+        deletions.append(Deletion(raw, answer, hint, asked, start=start))
     cards = max((d.asked[0] + 1 for d in deletions if d.asked), default=0)
     return Cloze(ClozeKind.NUMBERED, tuple(deletions), cards), too_high
 
 
-def _overlapping(found: _Found) -> tuple[Cloze, list[str]]:
+def _overlapping(found: list[_Found]) -> tuple[Cloze, list[str]]:
     deletions = tuple(
         Deletion(
             raw,
@@ -222,16 +224,16 @@ def _overlapping(found: _Found) -> tuple[Cloze, list[str]]:
             hint,
             tuple(i for i, action in enumerate(sequence[:MAX_CARDS]) if action == "a"),
             tuple(i for i, action in enumerate(sequence[:MAX_CARDS]) if action == "h"),
-            pattern=index,
+            start=start,
         )
-        for index, raw, answer, hint, sequence in found
+        for start, raw, answer, hint, sequence in found
     )
     longest = max(len(sequence) for *_, sequence in found)
     too_high = [f"card {longest}"] if longest > MAX_CARDS else []
     return Cloze(ClozeKind.OVERLAPPING, deletions, min(longest, MAX_CARDS)), too_high
 
 
-_READERS: dict[ClozeKind, Callable[[_Found], tuple[Cloze, list[str]]]] = {
+_READERS: dict[ClozeKind, Callable[[list[_Found]], tuple[Cloze, list[str]]]] = {
     ClozeKind.NUMBERED: _numbered,
     ClozeKind.OVERLAPPING: _overlapping,
     ClozeKind.SIMPLE: _simple,
@@ -324,20 +326,19 @@ def _replaced(text: str, cloze: Cloze, shown: Callable[[Deletion], str]) -> str:
         for deletion in cloze.deletions:
             text = text.replace(deletion.raw, shown(deletion), 1)
         return text
-    for pattern in sorted({deletion.pattern for deletion in cloze.deletions}):
-        text = _replaced_in_order(text, [d for d in cloze.deletions if d.pattern == pattern], shown)
-    return text
+    return _replaced_in_place(text, sorted(cloze.deletions, key=lambda d: d.start), shown)
 
 
-def _replaced_in_order(
+def _replaced_in_place(
     text: str, deletions: list[Deletion], shown: Callable[[Deletion], str]
 ) -> str:
+    """Replace what does not overlap an earlier deletion; `text` may have lost its beginning."""
+    cut = deletions[0].start - max(text.find(deletions[0].raw), 0)
     pieces: list[str] = []
     position = 0
     for deletion in deletions:
-        at = text.find(deletion.raw, position)
-        if at < 0:
-            continue
-        pieces += (text[position:at], shown(deletion))
-        position = at + len(deletion.raw)
+        at = deletion.start - cut
+        if at >= position and text.startswith(deletion.raw, at):
+            pieces += (text[position:at], shown(deletion))
+            position = at + len(deletion.raw)
     return "".join((*pieces, text[position:]))

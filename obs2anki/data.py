@@ -147,8 +147,8 @@ class Deletion:
     hint: str | None
     asked: tuple[int, ...]
     hidden: tuple[int, ...] = ()
-    pattern: int = 0
-    """Which of the patterns found it; the plugin replaces pattern by pattern."""
+    start: int = 0
+    """Where `raw` was found in the flashcard's text."""
 
 
 @dataclass(frozen=True, slots=True)
