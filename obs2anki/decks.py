@@ -32,7 +32,7 @@ class Placed:
     flashcard: Flashcard
     deck: DeckName
     left_out: str = ""
-    """Empty, or `unreadable-tags` where the plugin finds no deck, or `rule`."""
+    """Empty; `unreadable-tags` where the plugin finds no deck; `rule`; `no-card`."""
 
 
 # ---------------------------------------------------------------- selection, by the plugin
@@ -111,6 +111,9 @@ def place(
     placed: list[Placed] = []
     found: list[Diagnostic] = []
     for flashcard in flashcards:
+        if not flashcard.card_count:
+            placed.append(Placed(flashcard, DeckName(""), "no-card"))
+            continue
         topics = _topics(document, flashcard, lines, settings.grammar) if settings.plugin else ()
         if not topics and needs_topic:
             found.append(diagnostics.at("O303", document.path, flashcard.line))

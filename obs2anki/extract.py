@@ -316,7 +316,11 @@ def _skip_comment(lines: Sequence[str], index: int, grammar: Grammar, result: Bl
 
 
 def flashcards(document: Document, grammar: Grammar) -> Extraction:
-    """Every flashcard of a document, by line; decks and tags are `decks`' to add."""
+    """Every flashcard of a document, by line; decks and tags are `decks`' to add.
+
+    A cloze that makes no card is among them: its lines are a flashcard's all the same, and the
+    tags on them are not the document's.
+    """
     patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
     cut = blocks(document.lines, grammar, patterns)
     made: list[Flashcard] = []
@@ -327,8 +331,7 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
         headings = above[bisect_right(starts, block.line) - 1][1]
         flashcard, problems = _flashcard(block, document, headings, grammar, patterns)
         found += problems
-        if flashcard is not None:
-            made.append(flashcard)
+        made.append(flashcard)
     left = _left_behind(document, cut)
     found += [
         diagnostics.at("O401", document.path, item.line, "no flashcard stands directly above it")
@@ -373,7 +376,7 @@ def _flashcard(
     headings: tuple[str, ...],
     grammar: Grammar,
     patterns: cloze.Patterns,
-) -> tuple[Flashcard | None, list[Diagnostic]]:
+) -> tuple[Flashcard, list[Diagnostic]]:
     question = _question(block.text, grammar)
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
@@ -398,9 +401,8 @@ def _flashcard(
     )
     reviews, problems = _reviews(block, document, flashcard.card_count)
     found += problems
-    if block.type is FlashcardType.CLOZE and flashcard.card_count == 0:
+    if not flashcard.card_count:
         found.append(diagnostics.at("O503", document.path, block.line))
-        return None, found
     taken = reviews[: flashcard.card_count]
     return (replace(flashcard, reviews=taken) if taken else flashcard), found
 
@@ -459,8 +461,10 @@ def _sides(text: str, block: Block) -> tuple[str, ...]:
     if block.type in _SINGLE:
         at = text.find(block.separator)
         if at < 0:
-            # The separator stood in what was cut; the plugin's substring(-1 + length) remains.
-            return "", text[len(block.separator) - 1 :]
+            # The separator stood in what was cut; the plugin's substring(-1 + length) remains,
+            # counted in UTF-16 units.
+            units = len(block.separator.encode("utf-16-le")) - 2
+            return "", text.encode("utf-16-le")[units:].decode("utf-16-le", "replace")
         return text[:at], _without_callout_tail(text[at + len(block.separator) :])
     lines = text.split("\n")
     at = next((i for i, line in enumerate(lines) if trim(line) == block.separator), -1)

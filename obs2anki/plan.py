@@ -67,6 +67,7 @@ CAUSES = {
     "orphan": "no flashcard directly above the review",
     "comment": "swallowed by an HTML comment",
     "rule": "left out by a deck rule",
+    "no-card": "no card in its clozes",
     "unreadable": "the document cannot be read",
 }
 """Why a review, or a document, is left behind."""
