@@ -124,7 +124,7 @@ def _within(
     """`value` from `low` to `high`; what is not a number counts as too low."""
     kept = min(value, high) if value > low else low
     if kept != value:
-        clamped.append(f"{what} of {_shown(value)} {unit}: it becomes {_shown(kept)} {unit}")
+        clamped.append(f"{what} of {_shown(value)} {unit}: it becomes {_shown(kept)}")
     return kept
 
 
