@@ -132,7 +132,7 @@ def _shown(value: float) -> str:
     """A number for people, who do not read a thousand digits."""
     if 10**12 < abs(value) < math.inf:
         return "over 10^12" if value > 0 else "below -10^12"
-    return str(value).removesuffix(".0")
+    return f"{value:.13g}"
 
 
 # ---------------------------------------------------------------- days and instants
