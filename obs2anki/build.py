@@ -1,0 +1,270 @@
+"""One round: read the vault, plan, deliver.
+
+    Request(vault, output, options) -> Round(settings, plan, deck, ...) -> Outcome(..., delivery)
+
+The clock is read once, here, and so are the machine's time zone and `SOURCE_DATE_EPOCH`. What is
+done with a round is a deed: `export` writes the deck, `preview` and `compare` write nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from pathlib import Path
+
+from obs2anki import plan, settings, vault
+from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source, VaultPath
+from obs2anki.destinations.package import Package
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.media import Library
+from obs2anki.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for."""
+
+    vault: Path
+    output: Path | None = None
+    """Where the deck goes; None = what the settings say."""
+    options: settings.Layer = ()
+    """Settings from the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A vault that was read and planned; nothing is delivered yet."""
+
+    root: Path
+    settings: Settings
+    plan: Plan
+    deck: Path
+    """Where the deck goes, relative to the working folder or absolute."""
+    zone: tzinfo
+    """In which instants become days."""
+    today: date
+    """The day that Anki is in, which begins at the rollover hour."""
+
+
+class Verdict(StrEnum):
+    """How a round ended."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    """The deck held the plan already, and was not touched."""
+    PREVIEWED = "previewed"
+    UP_TO_DATE = "up to date"
+    OUT_OF_DATE = "out of date"
+    EMPTY = "empty"
+    """The vault yields nothing; a deck that is there stays as it is."""
+    REFUSED = "refused"
+    """There are findings, and the user wants none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A round and how it ended; `delivery` is None where none was thought of."""
+
+    round: Round
+    verdict: Verdict
+    delivery: Delivery | None = None
+
+
+Deed = Callable[[Round], Outcome]
+Step = Callable[[Iterable[Source]], Iterable[Source]]
+
+
+def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
+    """Read and plan the vault of `request`; `step` may watch the documents go by.
+
+    Raises Obs2ankiError where the vault or its settings cannot be read.
+    """
+    now = reading(os.environ)
+    in_force, contents, found = _read(request)
+    zone = zone_of(in_force)
+    planned = plan.make(
+        plan.Vault(
+            contents.name,
+            contents.sources,
+            contents.ignored,
+            tuple(skipped.path for skipped in contents.unread),
+        ),
+        in_force,
+        _library(contents, in_force),
+        plan.Clock(now.astimezone(zone).date(), zone),
+        found,
+        step,
+    )
+    rollover = timedelta(hours=in_force.scheduling.rollover)
+    return Round(
+        root=contents.root,
+        settings=in_force,
+        plan=_as_spelt(planned, contents),
+        deck=_deck(request, in_force, contents.name),
+        zone=zone,
+        today=(now.astimezone(zone) - rollover).date(),
+    )
+
+
+def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
+    """The settings in force for a vault, those that its reviews prove included.
+
+    Raises Obs2ankiError where the vault or its settings cannot be read.
+    """
+    in_force, _, found = _read(request)
+    return in_force, found
+
+
+def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]:
+    in_force, found = vault.find_settings(request.vault, request.options)
+    contents = vault.read(request.vault, in_force)
+    in_force, proved = settings.proved_separators(in_force, contents.sources)
+    return in_force, contents, [*found, *contents.diagnostics, *proved]
+
+
+def _library(contents: vault.Contents, in_force: Settings) -> Library:
+    """The files that links may name. One that cannot be read is a finding, not the end."""
+
+    def digest(file: Path) -> tuple[str, int]:
+        try:
+            return vault.digest(_spelt(file, contents))
+        except Obs2ankiError as error:
+            raise OSError(str(error)) from error
+
+    return Library(
+        contents.root, contents.files, in_force.obsidian, in_force.media.max_size, digest
+    )
+
+
+def _as_spelt(planned: Plan, contents: vault.Contents) -> Plan:
+    """The plan with its media where they lie: some disks keep names as they were typed."""
+    if not contents.spelt:
+        return planned
+    media = (replace(item, file=_spelt(item.file, contents)) for item in planned.media)
+    return replace(planned, media=tuple(media))
+
+
+def _spelt(file: Path, contents: vault.Contents) -> Path:
+    return contents.file(VaultPath(file.relative_to(contents.root).as_posix()))
+
+
+def _deck(request: Request, in_force: Settings, name: str) -> Path:
+    """Where the deck goes: -o, `output` below the vault, or the vault's name, here."""
+    if request.output is not None:
+        return request.output
+    if in_force.output is not None:
+        return request.vault / in_force.output
+    return Path(f"{name}.apkg")
+
+
+# ---------------------------------------------------------------- deeds
+
+
+def export(round_: Round) -> Outcome:
+    """Write the deck, unless there is nothing to write or the deck holds it already.
+
+    Raises Obs2ankiError where it cannot be written; then a deck that was there is as it was.
+    """
+    if not round_.plan.notes:
+        return Outcome(round_, Verdict.EMPTY)
+    delivery = Package(round_.deck).deliver(round_.plan)
+    return Outcome(round_, Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED, delivery)
+
+
+def preview(round_: Round) -> Outcome:
+    """Say what `export` would do, and write nothing. Raises what `export` raises."""
+    if not round_.plan.notes:
+        return Outcome(round_, Verdict.EMPTY)
+    return Outcome(round_, Verdict.PREVIEWED, Package(round_.deck).compare(round_.plan))
+
+
+def compare(round_: Round) -> Outcome:
+    """Say whether the deck is up to date, and write nothing. Raises what `export` raises."""
+    if not round_.plan.notes:
+        return Outcome(round_, Verdict.EMPTY)
+    # Without a ledger nobody knows when a note changed, so that time does not count.
+    delivery = Package(round_.deck).compare(round_.plan, ignore_mod=True)
+    verdict = Verdict.OUT_OF_DATE if delivery.written else Verdict.UP_TO_DATE
+    return Outcome(round_, verdict, delivery)
+
+
+def strictly(deed: Deed) -> Deed:
+    """The deed for those who want no finding: with a warning or an error nothing is done."""
+
+    def strict(round_: Round) -> Outcome:
+        found = any(d.severity is not Severity.INFO for d in round_.plan.diagnostics)
+        return Outcome(round_, Verdict.REFUSED) if found else deed(round_)
+
+    return strict
+
+
+# ---------------------------------------------------------------- clock and time zone
+
+
+def reading(environment: Mapping[str, str]) -> datetime:
+    """The one reading of the clock, in UTC; `SOURCE_DATE_EPOCH` stands in for it if set.
+
+    Raises Obs2ankiError where that variable holds no time.
+    """
+    epoch = environment.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return datetime.now(UTC)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Obs2ankiError(
+            f"SOURCE_DATE_EPOCH is {epoch!r}, which is no time. "
+            "Set it to seconds since 1970, such as 1704067200, or unset it."
+        ) from None
+
+
+def zone_of(in_force: Settings) -> tzinfo:
+    """The time zone of the settings, else the machine's."""
+    name = in_force.scheduling.timezone
+    if name is None:
+        return MachineZone()
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
+
+
+class MachineZone(tzinfo):
+    """The machine's own time zone, with its summer times of today and of years ago.
+
+    The C library knows it whatever it is made of: a name or a rule in TZ, or a system setting.
+    """
+
+    def fromutc(self, instant: datetime) -> datetime:
+        """The local time of an instant in UTC (that is how datetime asks)."""
+        there = instant.replace(tzinfo=UTC)
+        try:
+            offset = there.astimezone().utcoffset() or timedelta()
+        except (OverflowError, OSError, ValueError):
+            offset = _standard()
+        local = (there.replace(tzinfo=None) + offset).replace(tzinfo=self)
+        # In autumn an hour comes twice.
+        return local if local.utcoffset() == offset else local.replace(fold=1)
+
+    def utcoffset(self, local: datetime | None) -> timedelta:
+        """How far local time is ahead of UTC."""
+        if local is None:
+            return _standard()
+        try:
+            return local.replace(tzinfo=None).astimezone().utcoffset() or timedelta()
+        except (OverflowError, OSError, ValueError):
+            return _standard()
+
+    def dst(self, _: datetime | None) -> None:
+        """Not told apart."""
+
+    def tzname(self, _: datetime | None) -> None:
+        """Not known."""
+
+
+def _standard() -> timedelta:
+    """The offset for years that the C library does not know."""
+    return timedelta(seconds=-time.timezone)

@@ -1,0 +1,363 @@
+"""The door: options in, words and an exit code out.
+
+    obs2anki export ~/vault -o deck.apkg --timezone Europe/Lisbon
+
+Exit codes: 0 done; 1 findings, out of date, or nothing to export; 2 could not be done as asked;
+3 a bug; 130 and 143 stopped by Ctrl-C and SIGTERM; 141 nobody reads the output any more.
+Whatever is heavy is imported by the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+
+import typer
+
+from obs2anki import __version__, settings
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.terminal import Waiting, columns, harmless, wants_colour
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from obs2anki.data import Diagnostic
+    from obs2anki.report import Report, Wording
+
+DONE, FINDINGS, IMPOSSIBLE, BUG = 0, 1, 2, 3
+STOPPED = 128
+"""Plus the number of the signal, as shells count."""
+PIPE_CLOSED = STOPPED + 13
+
+app = typer.Typer(
+    help="Obsidian flashcards into Anki, with their review history.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """What the output looks like."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+class ListFormat(StrEnum):
+    """What a list looks like."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Vault = Annotated[Path, typer.Argument(metavar="VAULT", help="The folder of the vault.")]
+Stateless = Annotated[
+    bool, typer.Option("--stateless", help="Work without a ledger (so far every run does).")
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone",
+        metavar="TZ",
+        help="Your time zone, such as Europe/Lisbon; default: this machine's.",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if version:
+        _say([f"obs2anki {__version__}\n"], sys.stdout)
+        raise typer.Exit(DONE)
+
+
+# ---------------------------------------------------------------- commands
+
+
+@app.command()
+def export(
+    vault: Vault,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DECK",
+            help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if the deck is out of date.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing and exit 1 on any warning or error.")
+    ] = False,
+    stateless: Stateless = False,
+    no_scheduling: Annotated[
+        bool, typer.Option("--no-scheduling", help="Export every card as new.")
+    ] = False,
+    revlog: Annotated[
+        bool, typer.Option("--revlog", help="Write one review log entry for each reviewed card.")
+    ] = False,
+    rollover: Annotated[
+        int | None,
+        typer.Option(
+            "--rollover",
+            metavar="H",
+            help='The hour of "Next day starts at" in your Anki; default: 4.',
+        ),
+    ] = None,
+    timezone: Timezone = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
+) -> None:
+    """Write the vault's flashcards to an Anki deck (.apkg)."""
+    from obs2anki import build, report
+
+    asked = (
+        ("scheduling.rollover", rollover, "--rollover"),
+        ("scheduling.timezone", timezone, "--timezone"),
+        ("scheduling.enabled", False if no_scheduling else None, "--no-scheduling"),
+        ("scheduling.revlog", True if revlog else None, "--revlog"),
+    )
+    deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
+    if strict:
+        deed = build.strictly(deed)
+    with Waiting(sys.stderr) as waiting:
+        outcome = deed(build.prepare(build.Request(vault, output, _layer(asked)), waiting.watch))
+    _SHOW[format_](report.of(outcome), _wording(vault))
+    bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
+    raise typer.Exit(FINDINGS if outcome.verdict in bad else DONE)
+
+
+@app.command("list")
+def list_(
+    vault: Vault,
+    stateless: Stateless = False,
+    timezone: Timezone = None,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
+    """List what would be exported, card by card; nothing is written."""
+    from obs2anki import build, listing
+
+    asked = (("scheduling.timezone", timezone, "--timezone"),)
+    with Waiting(sys.stderr) as waiting:
+        round_ = build.prepare(build.Request(vault, options=_layer(asked)), waiting.watch)
+    if format_ is ListFormat.JSON:
+        _say(listing.as_json(round_), sys.stdout)
+        return
+    wording = _wording(vault)
+    _say_findings(round_.plan.diagnostics, wording)
+    _say(_lines(listing.table(round_, wording)), sys.stdout)
+
+
+@app.command()
+def config(
+    vault: Vault,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
+    """Show the settings that are in force, and where each one came from."""
+    import json
+
+    from obs2anki import build
+
+    in_force, found = build.settings_of(build.Request(vault))
+    described = settings.describe(in_force)
+    if format_ is ListFormat.JSON:
+        rows = {key: {"value": value, "origin": origin} for key, value, origin in described}
+        text = json.dumps({"version": 1, "settings": rows}, ensure_ascii=False, indent=2)
+        _say([text, "\n"], sys.stdout)
+        return
+    _say_findings(found, _wording(vault))
+    cells = [tuple(map(harmless, row)) for row in described]
+    _say(_lines(columns([("Setting", "Value", "From"), *cells])), sys.stdout)
+
+
+def _layer(asked: Iterable[tuple[str, str | int | None, str]]) -> settings.Layer:
+    """The settings that were given as options."""
+    return settings.from_options(one for one in asked if one[1] is not None)
+
+
+# ---------------------------------------------------------------- words
+
+
+def _wording(vault: Path) -> Wording:
+    """How paths of the vault are told: from the working folder."""
+    from obs2anki.report import Wording
+
+    try:
+        prefix = Path(os.path.relpath(vault)).as_posix()
+    except ValueError:  # on Windows, from one drive to another
+        prefix = vault.absolute().as_posix()
+    return Wording("" if prefix == "." else f"{prefix.rstrip('/')}/", str(vault))
+
+
+def _show_text(told: Report, wording: Wording) -> None:
+    """Findings on stderr, the report on stdout."""
+    from obs2anki import report
+
+    _say_findings(told.outcome.round.plan.diagnostics, wording)
+    _say([report.text(told, wording), "\n"], sys.stdout)
+
+
+def _show_json(told: Report, _: Wording) -> None:
+    """All of it as JSON on stdout."""
+    from obs2anki import report
+
+    _say([report.as_json(told), "\n"], sys.stdout)
+
+
+def _show_github(told: Report, wording: Wording) -> None:
+    """Findings as annotations, then the report, on stdout."""
+    from obs2anki import report
+
+    _say(_lines(report.workflow_commands(told.outcome.round.plan.diagnostics, wording)), sys.stdout)
+    _say([report.unobeyed(report.text(told, wording)), "\n"], sys.stdout)
+
+
+_SHOW: dict[Format, Callable[[Report, Wording], None]] = {
+    Format.TEXT: _show_text,
+    Format.JSON: _show_json,
+    Format.GITHUB: _show_github,
+}
+
+
+def _say_findings(diagnostics: Iterable[Diagnostic], wording: Wording) -> None:
+    """The findings on stderr."""
+    from obs2anki import report
+
+    found = list(report.findings(diagnostics, wording, wants_colour(sys.stderr)))
+    if found and sys.stderr.isatty():
+        found.append("")  # the report follows on the same screen
+    _say(_lines(found), sys.stderr)
+
+
+def _lines(lines: Iterable[str]) -> Iterable[str]:
+    return (f"{line}\n" for line in lines)
+
+
+def _say(pieces: Iterable[str], stream: TextIO) -> None:
+    """Write to a stream whose reader may have left, or whose disk may be full."""
+    try:
+        for piece in pieces:
+            stream.write(piece)
+        stream.flush()
+    except OSError as error:
+        # What is left in the buffer would fail once more when Python ends.
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise Stopped(PIPE_CLOSED) from None
+        raise Obs2ankiError(
+            f"The output cannot be written ({error.strerror or error}). "
+            "Look at where it is sent to."
+        ) from error
+
+
+# ---------------------------------------------------------------- the ends of a run
+
+
+class Stopped(BaseException):
+    """The run ends here, for a reason that is no error; files in the making are removed."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def main() -> NoReturn:
+    """Run the command of `sys.argv` and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Vaults hold every script, whatever the locale says.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """Unwind, so that every `finally` on the way up is run."""
+    signal.signal(number, signal.SIG_IGN)  # once is enough: the clean-up is not to be stopped
+    raise Stopped(STOPPED + number)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code. Only this catches errors."""
+    try:
+        app(args=list(arguments))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else DONE
+    except Stopped as stopped:
+        return _told(stopped.code, () if stopped.code == PIPE_CLOSED else ("Stopped.",))
+    except KeyboardInterrupt:
+        return _told(STOPPED + signal.SIGINT, ("Stopped.",))
+    except Obs2ankiError as error:
+        return _told(IMPOSSIBLE, str(error).split("\n"))
+    except OSError as error:
+        return _told(IMPOSSIBLE, (_of_the_system(error),), error)
+    except MemoryError as error:
+        return _told(IMPOSSIBLE, ("There is not enough memory for this vault.",), error)
+    except Exception as error:
+        return _told(BUG, _of_a_bug(error), error)
+    return DONE
+
+
+def _told(code: int, lines: Iterable[str], error: BaseException | None = None) -> int:
+    """Say the lines on stderr; the traceback too, for those who want it."""
+    if error is not None and os.environ.get("OBS2ANKI_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    for line in lines:
+        print(harmless(line), file=sys.stderr)
+    return code
+
+
+def _of_the_system(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename is not None else ""
+    return f"The system says: {error.strerror or error}{where}. Mend that, and try again."
+
+
+def _of_a_bug(error: Exception) -> Iterable[str]:
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    yield f"This is a bug in obs2anki: {type(error).__name__}: {error}{place}"
+    yield f"Please report it{_tracker()}, with what you did and, if you can, the document."
+    yield "To see where it happened, run the same again with OBS2ANKI_DEBUG=1."
+
+
+def _tracker() -> str:
+    """Where bugs are reported, as the package's metadata says."""
+    from importlib import metadata
+
+    try:
+        links = metadata.metadata("obs2anki").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return ""
+    urls = dict(link.split(", ", 1) for link in links if ", " in link)
+    url = urls.get("Issues") or next(iter(urls.values()), None)
+    return f" at {url}" if url else ""

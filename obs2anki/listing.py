@@ -1,0 +1,159 @@
+"""What would be exported, flashcard by flashcard: a table, or JSON for programs.
+
+    Place              Type   Deck     Due         Front
+    biology/cell.md:3  cloze  biology  2024-04-12  The [...] makes ATP
+
+Sides are written as they are made: a flashcard with 500 clozes in a long text has a thousand
+long sides, and never more than two of them are in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, tzinfo
+
+from obs2anki import extract
+from obs2anki.build import Round
+from obs2anki.data import FsrsReview, Planned, Review, Sm2Review
+from obs2anki.markdown import trim
+from obs2anki.report import Wording
+from obs2anki.terminal import columns, harmless, shortened
+
+VERSION = 1
+"""Of the JSON; it goes up when a name in it changes its meaning."""
+
+FRONT = 60
+"""Columns for the front of a card in the table."""
+
+
+# ---------------------------------------------------------------- to people
+
+
+def table(round_: Round, wording: Wording) -> Iterator[str]:
+    """A line for each of the plugin's cards, one that is not packed included."""
+    rows = [("Place", "Type", "Deck", "Due", "Front")]
+    rows += (row for planned in round_.plan.planned for row in _rows(planned, round_, wording))
+    return columns(rows) if len(rows) > 1 else iter(("There are no flashcards in this vault.",))
+
+
+def _rows(
+    planned: Planned, round_: Round, wording: Wording
+) -> Iterator[tuple[str, str, str, str, str]]:
+    flashcard = planned.flashcard
+    place, deck = wording.place(flashcard.path, flashcard.line), harmless(planned.deck)
+    for ordinal, (front, _) in enumerate(extract.faces(flashcard)):
+        review = flashcard.review(ordinal)
+        due = "new" if review is None else _due(review, round_.zone)
+        yield place, flashcard.type, deck, due, shortened(front, FRONT)
+
+
+# ---------------------------------------------------------------- to programs
+
+
+def as_json(round_: Round) -> Iterator[str]:
+    """The pieces of one JSON object, to be written one after the other; a flashcard a line.
+
+    Paths are relative to the vault, lines are 1-based, sides are Markdown.
+    """
+    plan = round_.plan
+    yield f'{{"version": {VERSION}, "vault": {_json(plan.vault_name)},\n "flashcards": ['
+    before = "\n  "
+    for planned in plan.planned:
+        yield before
+        yield from _flashcard(planned, round_.zone)
+        before = ",\n  "
+    yield '],\n "skipped": ['
+    yield _lines(asdict(skipped) for skipped in plan.skipped)
+    yield '],\n "diagnostics": ['
+    yield _lines(asdict(found) for found in plan.diagnostics)
+    yield "]}\n"
+
+
+def _flashcard(planned: Planned, zone: tzinfo) -> Iterator[str]:
+    flashcard, note = planned.flashcard, planned.note
+    head = {
+        "path": flashcard.path,
+        "line": flashcard.line,
+        "end_line": flashcard.end_line,
+        "type": flashcard.type,
+        "guid": planned.guid,
+        "deck": planned.deck,
+        "decks": flashcard.topics,
+        "tags": note.tags if note is not None else flashcard.tags,
+        "block_id": flashcard.block_id,
+        "context": flashcard.context,
+    }
+    yield _json(head).removesuffix("}") + ', "cards": ['
+    packed = frozenset(card.ordinal for card in note.cards) if note is not None else frozenset()
+    for ordinal, (front, back) in enumerate(extract.faces(flashcard)):
+        review = flashcard.review(ordinal)
+        card = {
+            "ordinal": ordinal,
+            "anki_ordinal": ordinal if ordinal in packed else None,
+            "front": trim(front),
+            "back": trim(back),
+            "schedule": None if review is None else _schedule(review, zone),
+        }
+        yield (", " if ordinal else "") + _json(card)
+    yield "]}"
+
+
+def _lines(values: Iterable[object]) -> str:
+    return ",".join(f"\n  {_json(value)}" for value in values)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- reviews as they are written
+
+
+def _schedule(review: Review, zone: tzinfo) -> dict[str, str | int | float | None]:
+    """A review before Anki's limits are put on it."""
+    due = _due(review, zone)
+    if isinstance(review, Sm2Review):
+        return {"due": due, "interval": review.interval, "ease": review.ease}
+    return {
+        "due": due,
+        "interval": _number(review.interval),
+        "stability": _number(review.stability),
+        "difficulty": _number(review.difficulty),
+        "state": review.state,
+        "reps": review.reps,
+        "lapses": review.lapses,
+        "last_review": None if review.last_review is None else _instant(review.last_review, zone),
+    }
+
+
+def _number(value: float) -> int | float:
+    """A number as JavaScript writes it: a whole one without a decimal point."""
+    return int(value) if value.is_integer() else value
+
+
+def _due(review: Review, zone: tzinfo) -> str:
+    """The day on which a card falls due."""
+    if isinstance(review, FsrsReview):
+        return _local(review.due, zone).date().isoformat()
+    return review.due.isoformat()
+
+
+def _local(instant: datetime, zone: tzinfo) -> datetime:
+    """`instant` in `zone`; one without a zone is in it already."""
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=zone)
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:  # in the first or the last day that a calendar knows
+        return instant
+
+
+def _instant(instant: datetime, zone: tzinfo) -> str:
+    """An instant in UTC, to the millisecond, as JavaScript writes it."""
+    try:
+        there = _local(instant, zone).astimezone(UTC)
+    except OverflowError:
+        there = instant
+    return there.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

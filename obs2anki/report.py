@@ -1,0 +1,613 @@
+"""What the user is told after a round: what changed, what is in the deck, what was left behind.
+
+    Deck      Flashcards  Cards  New  Reviewed  Due now
+    learning          17     17   15         2        2
+
+    vault.apkg is ready: 17 notes, no media, 12.4 KB.
+
+`of` works it all out from an outcome, `text` says it to people, `as_json` to programs.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+
+from obs2anki import vault
+from obs2anki.build import Outcome, Verdict
+from obs2anki.data import (
+    Card,
+    CardState,
+    DeckName,
+    Delivery,
+    Diagnostic,
+    LeftBehind,
+    Note,
+    Severity,
+    VaultPath,
+)
+from obs2anki.plan import CAUSES, REMEDIES
+from obs2anki.schedule import LONGEST_INTERVAL
+from obs2anki.terminal import columns, harmless, painted
+
+VERSION = 1
+"""Of the JSON; it goes up when a name in it changes its meaning."""
+
+BACKLOG = 200
+"""Reviews a day: the limit in Anki's default preset."""
+
+MANY_LATE = 20
+LATE_SHARE = 0.2
+"""So many cards, and such a part of all reviewed ones, are worth a word about FSRS."""
+
+ORPHAN_SHARE = 0.05
+"""More orphans than this among all reviews mean a separator that is not in force."""
+
+
+# ---------------------------------------------------------------- what there is to tell
+
+
+@dataclass(slots=True)
+class DeckRow:
+    """A row of the table by deck."""
+
+    deck: DeckName
+    flashcards: int = 0
+    cards: int = 0
+    new: int = 0
+    reviewed: int = 0
+    due: int = 0
+    """Cards due now that were not delivered before; Anki knows better about the others."""
+    since: date | None = None
+    """The oldest due date among those."""
+
+    def add(self, note: Note, delivered: bool, today: date) -> None:
+        """Count a note in."""
+        self.flashcards += 1
+        self.cards += len(note.cards)
+        for card in note.cards:
+            if card.scheduling.state is CardState.NEW:
+                self.new += 1
+                continue
+            self.reviewed += 1
+            due = card.scheduling.due
+            if due is not None and due <= today and not delivered:
+                self.due += 1
+                self.since = min(due, self.since or due)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Reviews that were left behind for one cause."""
+
+    cause: str
+    """A key of `plan.CAUSES`."""
+    reviews: int
+    documents: int
+    path: VaultPath
+    """An example, with its line."""
+    line: int
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Documents that gave no flashcard for one reason."""
+
+    reason: str
+    documents: int
+    path: VaultPath
+    """An example."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Something to do in Anki before the first review."""
+
+    about: str
+    """`backlog`, `maximum-interval` or `fsrs`."""
+    text: str
+    deck: str | None = None
+    cards: int | None = None
+    since: date | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the user is told of an outcome."""
+
+    outcome: Outcome
+    decks: tuple[DeckRow, ...]
+    left_behind: tuple[Cause, ...]
+    left_documents: int
+    """How many documents hold the reviews that were left behind."""
+    skipped: tuple[Reason, ...]
+    likely_separator: str | None
+    """What looks like a separator above so many orphans that it may well be one."""
+    advice: tuple[Advice, ...] = field(default=())
+
+    @property
+    def total(self) -> DeckRow:
+        """The last row of the table."""
+        total = DeckRow(DeckName("all"))
+        for row in self.decks:
+            total.flashcards += row.flashcards
+            total.cards += row.cards
+            total.new += row.new
+            total.reviewed += row.reviewed
+            total.due += row.due
+        return total
+
+    @property
+    def left_reviews(self) -> int:
+        """How many reviews were left behind."""
+        return sum(cause.reviews for cause in self.left_behind)
+
+
+def of(outcome: Outcome) -> Report:
+    """Work out what there is to tell."""
+    plan, today = outcome.round.plan, outcome.round.today
+    rows: dict[DeckName, DeckRow] = {}
+    for note in plan.notes:
+        row = rows.setdefault(note.deck, DeckRow(note.deck))
+        row.add(note, not _is_new(note, outcome.delivery), today)
+    decks = tuple(sorted(rows.values(), key=lambda row: vault.order(row.deck.replace("::", "/"))))
+    return Report(
+        outcome=outcome,
+        decks=decks,
+        left_behind=_causes(plan.left_behind),
+        left_documents=len({item.path for item in plan.left_behind}),
+        skipped=_reasons(outcome),
+        likely_separator=_likely_separator(outcome),
+        advice=(*_backlog(decks), *_maximum_interval(outcome), *_fsrs(outcome)),
+    )
+
+
+def _is_new(note: Note, delivery: Delivery | None) -> bool:
+    """Whether the destination had not been given the note before, as far as that is known."""
+    return delivery is None or note.guid in delivery.new_guids
+
+
+def _causes(items: Sequence[LeftBehind]) -> tuple[Cause, ...]:
+    """The causes, that of most reviews first."""
+    by_cause: defaultdict[str, list[LeftBehind]] = defaultdict(list)
+    for item in items:
+        by_cause[item.cause].append(item)
+    causes = [
+        Cause(
+            cause=cause,
+            reviews=sum(item.reviews for item in group),
+            documents=len({item.path for item in group}),
+            path=group[0].path,
+            line=group[0].line,
+            remedy=REMEDIES[cause].format(separator=json.dumps(_separator(group) or "...")),
+        )
+        for cause, group in by_cause.items()
+    ]
+    return tuple(sorted(causes, key=lambda cause: -cause.reviews))
+
+
+def _separator(items: Iterable[LeftBehind]) -> str | None:
+    """What stands above most of these reviews like a separator."""
+    counted = Counter(item.separator for item in items if item.separator is not None)
+    return counted.most_common(1)[0][0] if counted else None
+
+
+def _reasons(outcome: Outcome) -> tuple[Reason, ...]:
+    """Why documents gave no flashcard, the reason of most of them first."""
+    first: dict[str, VaultPath] = {}
+    counted: Counter[str] = Counter()
+    for item in outcome.round.plan.skipped:
+        counted[item.reason] += 1
+        first.setdefault(item.reason, item.path)
+    return tuple(Reason(reason, n, first[reason]) for reason, n in counted.most_common())
+
+
+def _likely_separator(outcome: Outcome) -> str | None:
+    """The separator that is missing, if many reviews have lost their flashcards."""
+    plan, grammar = outcome.round.plan, outcome.round.settings.grammar
+    orphans = [item for item in plan.left_behind if item.cause == "orphan"]
+    left = sum(item.reviews for item in plan.left_behind)
+    kept = sum(r is not None for p in plan.planned for r in p.flashcard.reviews)
+    if sum(item.reviews for item in orphans) <= ORPHAN_SHARE * (left + kept):
+        return None
+    in_force = {separator for separator, _ in grammar.inline}
+    return _separator(item for item in orphans if item.separator not in in_force)
+
+
+# ---------------------------------------------------------------- advice, when it applies
+
+
+def _backlog(decks: Sequence[DeckRow]) -> Iterator[Advice]:
+    """Decks, with those below them, in which more is due than Anki shows in a day."""
+    due: Counter[tuple[str, ...]] = Counter()
+    since: dict[tuple[str, ...], date] = {}
+    for row in decks:
+        parts = tuple(row.deck.split("::"))
+        for depth in range(1, len(parts) + 1):
+            deck = parts[:depth]
+            due[deck] += row.due
+            if row.since is not None:
+                since[deck] = min(row.since, since.get(deck, row.since))
+    told: set[tuple[str, ...]] = set()
+    for deck in sorted(deck for deck, cards in due.items() if cards > BACKLOG):
+        if any(deck[:depth] in told for depth in range(1, len(deck))):
+            continue
+        # A deck that only holds another one: that is the one to name.
+        if any(b[:-1] == deck and cards == due[deck] for b, cards in due.items()):
+            continue
+        told.add(deck)
+        name, cards = "::".join(deck), due[deck]
+        yield Advice(
+            "backlog",
+            f"In {name}, {cards:,} cards are due now, the oldest since {since[deck]}. Anki shows "
+            "no new cards until the backlog is under the daily limit of reviews (200, unless you "
+            "change it in the deck options under Daily limits).",
+            deck=name,
+            cards=cards,
+            since=since[deck],
+        )
+
+
+def _maximum_interval(outcome: Outcome) -> Iterator[Advice]:
+    """The plugin's longest interval, if Anki's is longer."""
+    days = outcome.round.settings.maximum_interval
+    if days is not None and days < LONGEST_INTERVAL and outcome.round.plan.notes:
+        yield Advice(
+            "maximum-interval",
+            f"The plugin never puts a card off for more than {days:,} days, Anki for up to "
+            f"{LONGEST_INTERVAL:,}. To keep your limit, set it in Anki: deck options > Advanced > "
+            "Maximum interval.",
+            days=days,
+        )
+
+
+def _fsrs(outcome: Outcome) -> Iterator[Advice]:
+    """Many cards later than their interval: FSRS copes with that, SM-2 does not."""
+    reviewed = [
+        card
+        for note in outcome.round.plan.notes
+        if _is_new(note, outcome.delivery)
+        for card in note.cards
+        if card.scheduling.state is CardState.REVIEW
+    ]
+    late = sum(_is_late(card, outcome.round.today) for card in reviewed)
+    if late >= MANY_LATE and late > LATE_SHARE * len(reviewed):
+        # Measured: interval 10, 1,113 days late, "Good" gives 4,882 days; with FSRS on, 224.
+        yield Advice(
+            "fsrs",
+            f"{late:,} of {len(reviewed):,} reviewed cards are later than their whole interval. "
+            "Turn FSRS on in Anki's deck options before your first review: without it, Anki "
+            "counts the delay as time well remembered, and one Good can send a card years away.",
+            cards=late,
+        )
+
+
+def _is_late(card: Card, today: date) -> bool:
+    due = card.scheduling.due
+    return due is not None and (today - due).days > card.scheduling.interval
+
+
+# ---------------------------------------------------------------- to people
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the sentences need to know besides the report."""
+
+    prefix: str
+    """Leads from the working folder to the vault; empty = it is the working folder."""
+    vault: str
+    """The vault as the user wrote it."""
+
+    def place(self, path: VaultPath, line: int | None = None) -> str:
+        """A path of the vault as seen from the working folder, with its line."""
+        shown = harmless(self.prefix + path)
+        return shown if line is None else f"{shown}:{line}"
+
+
+def text(report: Report, wording: Wording) -> str:
+    """The report as a few paragraphs; empty if there is nothing to say."""
+    paragraphs = ("\n".join(part(report, wording)) for part in PARTS[report.outcome.verdict])
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _changes(report: Report, _: Wording) -> Iterator[str]:
+    """What differs from the deck that was there, on a re-export."""
+    delivery = report.outcome.delivery
+    if delivery is None or not delivery.changed + delivery.gone + delivery.unchanged:
+        return
+    counts = (
+        f"{delivery.added:,} added, {delivery.changed:,} changed, "
+        f"{delivery.gone:,} gone, {delivery.unchanged:,} unchanged."
+    )
+    yield f"Notes since the last export: {counts}"
+    if delivery.changed:
+        yield (
+            "  Anki will update none of them: a deck of this version adds notes and never "
+            "overwrites any.\n"
+            f"  To take over {_those(delivery.changed, 'changed note')}, choose Update notes: "
+            "Always in Anki's import dialog. That\n"
+            "  replaces text, tags and spare fields of every note in the deck, your own edits too."
+        )
+    if delivery.gone:
+        yield f"  Anki keeps {_those(delivery.gone, 'note')} that are gone until you delete them."
+
+
+def _table(report: Report, _: Wording) -> Iterator[str]:
+    """The deck's cards, deck by deck."""
+    if not report.decks:
+        return
+    rows = [("Deck", "Flashcards", "Cards", "New", "Reviewed", "Due now")]
+    rows += (_cells(row) for row in report.decks)
+    if len(report.decks) > 1:
+        rows.append(_cells(report.total))
+    yield from columns(rows, right=range(1, 6))
+
+
+def _cells(row: DeckRow) -> tuple[str, str, str, str, str, str]:
+    cards = (row.flashcards, row.cards, row.new, row.reviewed, row.due)
+    first, second, third, fourth, fifth = (f"{number:,}" for number in cards)
+    return harmless(row.deck), first, second, third, fourth, fifth
+
+
+def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
+    """Reviews that were not exported, and what would bring them in."""
+    if not report.left_behind:
+        return
+    reviews, documents = report.left_reviews, report.left_documents
+    were = "was" if reviews == 1 else "were"
+    yield (
+        f"Left behind: {_count(reviews, 'review')} in {_count(documents, 'document')} "
+        f"{were} not exported."
+    )
+    for cause in report.left_behind:
+        yield (
+            f"  {_count(cause.reviews, 'review')}: {CAUSES[cause.cause]}, "
+            f"for example {wording.place(cause.path, cause.line)}"
+        )
+        yield f"    {harmless(cause.remedy)}"
+    if report.likely_separator is not None:
+        written = json.dumps(report.likely_separator, ensure_ascii=False)
+        yield (
+            f"  Many of these reviews stand below a line with {report.likely_separator} in it. "
+            f"If that is your separator, write in\n"
+            f"  obs2anki.toml: [grammar] single_line = {written}"
+        )
+
+
+def _nothing(report: Report, wording: Wording) -> Iterator[str]:
+    """Why a vault yields nothing, and what happened to a deck that is there."""
+    round_ = report.outcome.round
+    yield f"No flashcards were found in {harmless(wording.vault)}, so no deck was written."
+    for reason in report.skipped:
+        yield (
+            f"  {_count(reason.documents, 'document')}: {reason.reason}, "
+            f"for example {wording.place(reason.path)}"
+        )
+    if not report.skipped:
+        yield "  There is no Markdown file (.md) in it."
+    grammar = round_.settings.grammar
+    marks = [separator for separator, _ in grammar.inline]
+    marks += [mark for mark in (grammar.multi_line, grammar.multi_line_reversed) if mark]
+    shown = "  ".join(harmless(mark) for mark in marks) or "(none)"
+    yield f"The separators in force are: {shown}"
+    yield f"To see all settings: obs2anki config {_quoted(wording.vault)}"
+
+
+def _place(report: Report, wording: Wording) -> Iterator[str]:
+    """Where the deck is, how big, and what to do with it."""
+    outcome, deck = report.outcome, harmless(str(report.outcome.round.deck))
+    size = outcome.delivery.size if outcome.delivery is not None else 0
+    holds = f"{_count(len(outcome.round.plan.notes), 'note')}, {_media(outcome)}"
+    match outcome.verdict:
+        case Verdict.WRITTEN:
+            yield f"The deck is {deck} ({holds}, {_bytes(size)} in all)."
+        case Verdict.UNCHANGED:
+            yield f"{deck} holds all of this already, so it was left alone ({_bytes(size)})."
+        case Verdict.PREVIEWED:
+            yield f"Nothing was written (--dry-run). The deck would be {deck} ({holds})."
+        case Verdict.UP_TO_DATE:
+            yield f"{deck} is up to date."
+        case Verdict.OUT_OF_DATE:
+            how = "is out of date" if size else "does not exist yet"
+            again = f"obs2anki export {_quoted(wording.vault)} -o {_quoted(deck)}"
+            yield f"{deck} {how}. To write it: {again}"
+        case Verdict.REFUSED:
+            yield f"Nothing was written: --strict was given, and there are {_findings(outcome)}."
+
+
+def _import(report: Report, _: Wording) -> Iterator[str]:
+    """The one thing to know, if the deck brings reviews that Anki does not have."""
+    outcome = report.outcome
+    if any(
+        card.scheduling.state is not CardState.NEW
+        for note in outcome.round.plan.notes
+        if _is_new(note, outcome.delivery)
+        for card in note.cards
+    ):
+        yield 'In Anki, choose File > Import and tick "Import any learning progress":'
+        yield "without it every card starts as new."
+
+
+def _advice(report: Report, _: Wording) -> Iterator[str]:
+    """What to do in Anki before the first review."""
+    from textwrap import fill
+
+    if report.advice:
+        yield "Before your first review:"
+    for advice in report.advice:
+        yield fill(
+            harmless(advice.text),
+            width=92,
+            initial_indent="  - ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+
+
+Part = Callable[[Report, Wording], Iterator[str]]
+
+PARTS: dict[Verdict, tuple[Part, ...]] = {
+    Verdict.WRITTEN: (_changes, _table, _left_behind, _place, _import, _advice),
+    Verdict.UNCHANGED: (_changes, _table, _left_behind, _place, _advice),
+    Verdict.PREVIEWED: (_changes, _table, _left_behind, _place, _advice),
+    Verdict.UP_TO_DATE: (_place,),
+    Verdict.OUT_OF_DATE: (_changes, _place),
+    Verdict.EMPTY: (_left_behind, _nothing),
+    Verdict.REFUSED: (_table, _left_behind, _place),
+}
+"""What is told of each outcome, in this order."""
+
+
+def _count(number: int, noun: str) -> str:
+    """`1 review`, `2 reviews`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _those(number: int, noun: str) -> str:
+    """`the changed note`, `the 2 changed notes`."""
+    return f"the {noun}" if number == 1 else f"the {number:,} {noun}s"
+
+
+def _bytes(size: int) -> str:
+    """A size in units that people use."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size} bytes"
+
+
+def _media(outcome: Outcome) -> str:
+    media = outcome.round.plan.media
+    if not media:
+        return "no media"
+    return f"{_count(len(media), 'media file')} of {_bytes(sum(item.size for item in media))}"
+
+
+def _findings(outcome: Outcome) -> str:
+    """`2 warnings and 1 error`."""
+    counted = Counter(diagnostic.severity for diagnostic in outcome.round.plan.diagnostics)
+    kinds = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
+    return " and ".join(_count(counted[s], noun) for s, noun in kinds if counted[s])
+
+
+def _quoted(argument: str) -> str:
+    """An argument as a shell takes it."""
+    return shlex.quote(argument)
+
+
+# ---------------------------------------------------------------- findings
+
+
+SAID_ELSEWHERE = frozenset({"O406"})
+"""Findings that the paragraph on what was left behind sums up."""
+
+
+def findings(diagnostics: Iterable[Diagnostic], wording: Wording, colour: bool) -> Iterator[str]:
+    """Each finding on a line, `path:line:column: CODE sentence`, its remedy on the next."""
+    for found in diagnostics:
+        if found.code in SAID_ELSEWHERE:
+            continue
+        code = painted(found.code, found.severity) if colour else found.code
+        place = f"{wording.place(found.path, found.line)}:{found.column}"
+        yield f"{place}: {code} {harmless(found.message)}"
+        if found.hint:
+            yield f"    {harmless(found.hint)}"
+
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def workflow_commands(diagnostics: Iterable[Diagnostic], wording: Wording) -> Iterator[str]:
+    """Each finding as a workflow command of GitHub, which shows it beside the line."""
+    for found in diagnostics:
+        place = _property(harmless(wording.prefix + found.path))
+        said = harmless(found.message) + (f"\n{harmless(found.hint)}" if found.hint else "")
+        yield (
+            f"::{_LEVELS[found.severity]} file={place},line={found.line},col={found.column},"
+            f"title={found.code}::{_data(said)}"
+        )
+
+
+def _data(value: str) -> str:
+    """Text as a workflow command carries it."""
+    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: str) -> str:
+    """Text as a property of a workflow command carries it."""
+    return _data(value).replace(":", "%3A").replace(",", "%2C")
+
+
+def unobeyed(text: str) -> str:
+    """`text` without a line that GitHub would take for a command."""
+    return "\n".join(
+        f"| {line}" if line.lstrip().startswith(("::", "##[")) else line
+        for line in text.split("\n")
+    )
+
+
+# ---------------------------------------------------------------- to programs
+
+
+def as_json(report: Report) -> str:
+    """The report as one JSON object; paths are relative to the vault.
+
+        {"version": 1, "vault": "name", "deck": "name.apkg", "outcome": "written", "size": 12431,
+         "delivery": {"added": 17, "changed": 0, "gone": 0, "unchanged": 0, "written": true},
+         "decks": [{"deck": "learning", "flashcards": 17, "cards": 17, "new": 15,
+                    "reviewed": 2, "due": 2, "since": "2024-04-12"}],
+         "media": {"files": 0, "bytes": 0},
+         "left_behind": {"reviews": 1, "documents": 1, "likely_separator": null,
+                         "causes": [{"cause": "orphan", "reviews": 1, "documents": 1,
+                                     "path": "a.md", "line": 9, "remedy": "..."}]},
+         "skipped": [{"reason": "no flashcard tag", "documents": 2, "path": "b.md"}],
+         "advice": [{"about": "backlog", "text": "...", "deck": "learning", "cards": 351,
+                     "since": "2023-01-05", "days": null}],
+         "diagnostics": [{"path": "a.md", "line": 9, "column": 1, "code": "O401",
+                          "severity": "warning", "message": "...", "hint": "..."}]}
+
+    `delivery` is null where nothing was compared, `since` where nothing is due.
+    """
+    outcome = report.outcome
+    delivery, plan = outcome.delivery, outcome.round.plan
+    return _json(
+        {
+            "version": VERSION,
+            "vault": plan.vault_name,
+            "deck": str(outcome.round.deck),
+            "outcome": outcome.verdict,
+            "size": delivery.size if delivery is not None else None,
+            "delivery": None
+            if delivery is None
+            else {
+                "added": delivery.added,
+                "changed": delivery.changed,
+                "gone": delivery.gone,
+                "unchanged": delivery.unchanged,
+                "written": delivery.written and outcome.verdict is Verdict.WRITTEN,
+            },
+            "decks": [asdict(row) for row in report.decks],
+            "media": {"files": len(plan.media), "bytes": sum(m.size for m in plan.media)},
+            "left_behind": {
+                "reviews": report.left_reviews,
+                "documents": report.left_documents,
+                "likely_separator": report.likely_separator,
+                "causes": [asdict(cause) for cause in report.left_behind],
+            },
+            "skipped": [asdict(reason) for reason in report.skipped],
+            "advice": [asdict(advice) for advice in report.advice],
+            "diagnostics": [asdict(found) for found in plan.diagnostics],
+        }
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
