@@ -1,0 +1,257 @@
+"""The files of a vault that a link may name, and the names that they get in Anki.
+
+    ![[Pasted image 20240412.png|300]]   in   biology/cell.md
+
+names the file `attachments/Pasted image 20240412.png`, which becomes
+`Pasted image 20240412-3f2a91c07b5e.png` in Anki's media folder. Nothing outside of the vault is
+ever named: a link that leads out of it finds nothing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+from obs2anki.data import Media, VaultPath
+from obs2anki.settings import Obsidian
+
+MEGABYTE = 1_000_000
+
+IMAGES = frozenset(
+    [
+        "apng",
+        "avif",
+        "bmp",
+        "gif",
+        "ico",
+        "jfif",
+        "jpeg",
+        "jpg",
+        "png",
+        "svg",
+        "tif",
+        "tiff",
+        "webp",
+    ]
+)
+SOUNDS = frozenset(
+    [
+        "3gp",
+        "aac",
+        "aif",
+        "aiff",
+        "flac",
+        "m4a",
+        "mp3",
+        "oga",
+        "ogg",
+        "opus",
+        "wav",
+        "wma",
+        "avi",
+        "flv",
+        "m4v",
+        "mkv",
+        "mov",
+        "mp4",
+        "mpeg",
+        "mpg",
+        "ogv",
+        "webm",
+    ]
+)
+"""Audio and video: Anki plays both from `[sound:...]`."""
+
+_NAME_BYTES = 120  # Anki cuts longer names (rslib media/files.rs), and then finds nothing
+_HASH_DIGITS = 12
+# What Anki takes out of a name, and what would be read as something else where the name is
+# written: `%` and `#` in an address, braces in a cloze.
+_FORBIDDEN = re.compile(
+    r'[\x00-\x1f\x7f-\x9f\[\]<>:"/?*^\\|%#{}\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]'
+)
+_ELSEWHERE = re.compile(r"(?i)(?:file|app|data|blob|javascript):|[a-z]:[\\/]|[a-z][a-z0-9+.-]*://")
+
+
+def extension(path: str) -> str:
+    """The extension of a path, in lower case and without its dot; empty if there is none."""
+    return posixpath.splitext(path)[1][1:].lower()
+
+
+class Library:
+    """The files that links in the vault may name, and what each becomes in Anki."""
+
+    def __init__(
+        self,
+        root: Path,
+        files: Iterable[VaultPath],
+        obsidian: Obsidian,
+        max_size: int,
+        digest: Callable[[Path], tuple[str, int]],
+    ) -> None:
+        """Take every visible file of the vault below `root`, documents too.
+
+        `max_size` is in megabytes. `digest` answers a file's SHA-256 (hex) and size in bytes; it
+        is asked at most once for a file, and only when a rendered link needs it.
+        """
+        self.root = root
+        self.max_size = max_size
+        self._attachments = obsidian.attachment_folder
+        self._digest = digest
+        self._files = frozenset(files)
+        self._packed: dict[VaultPath, Media] = {}
+        self._resolved: dict[tuple[str, str], VaultPath | None] = {}
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[VaultPath]]:
+        """The files by their base name, ignoring case, each list in the order of paths."""
+        found: defaultdict[str, list[VaultPath]] = defaultdict(list)
+        for path in sorted(self._files):
+            found[posixpath.basename(path).casefold()].append(path)
+        return dict(found)
+
+    @cached_property
+    def _spellings(self) -> dict[tuple[str, str], str]:
+        """The one spelling of stems that differ only in case, so that media names never do."""
+        spelled: dict[tuple[str, str], str] = {}
+        for path in sorted(self._files):
+            stem, ext = _stem_and_extension(path)
+            spelled.setdefault((stem.casefold(), ext), stem)
+        return spelled
+
+    def resolve(self, target: str, source: VaultPath) -> VaultPath | None:
+        """The file that a link's `target`, without `#heading`, names in the document `source`.
+
+        As Obsidian finds it: the exact path from the root; relative to the document; in the
+        attachment folder; else the file of that name (or that end of a path) that is nearest:
+        below the document's folder, then the shortest path. `.md` may be left out, case is
+        ignored where nothing has the right one, percent-encoding is read. None: there is no such
+        file in the vault.
+        """
+        key = (target, posixpath.dirname(source))
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(target, source)
+        return self._resolved[key]
+
+    def _resolve(self, target: str, source: VaultPath) -> VaultPath | None:
+        if self.leaves_vault(target, source):
+            return None
+        for spelling in dict.fromkeys((target, unquote(target))):
+            found = self._find(unicodedata.normalize("NFC", spelling).strip(), source)
+            if found is not None:
+                return found
+        return None
+
+    def leaves_vault(self, target: str, source: VaultPath) -> bool:
+        """Whether `target` names a place outside of the vault, whatever may be there."""
+        return any(self._leaves(t.strip(), source) for t in (target, unquote(target)))
+
+    def media(self, path: VaultPath) -> Media:
+        """The file as Anki gets it; OSError if it cannot be read any more."""
+        packed = self._packed.get(path)
+        if packed is None:
+            file = self.root / path
+            digest, size = self._digest(file)
+            packed = self._packed[path] = Media(self._name(path, digest), file, size)
+        return packed
+
+    def _leaves(self, target: str, source: VaultPath) -> bool:
+        if _ELSEWHERE.match(target) or target.startswith(("\\", "~/", "//")):
+            return True
+        if target.startswith("/"):  # the vault's root, for Obsidian; never the disk's
+            return _normal(target[1:]) is None or self._exact(_normal(target[1:]) or "") is None
+        return _normal(target) is None and _normal(_beside(source, target)) is None
+
+    def _find(self, link: str, source: VaultPath) -> VaultPath | None:
+        if not link:
+            return None
+        beside = _normal(_beside(source, link))
+        if link.startswith(("./", "../")):
+            return self._exact(beside)
+        if link.startswith("/"):
+            return self._exact(_normal(link[1:]))
+        plain = _normal(link)
+        return (
+            self._exact(plain)
+            or self._exact(beside)
+            or self._exact(self._attached(link, source))
+            or self._nearest(plain, source)
+        )
+
+    def _attached(self, link: str, source: VaultPath) -> str | None:
+        folder = self._attachments
+        if folder.startswith("./"):
+            return _normal(_beside(source, f"{folder}/{link}"))
+        return _normal(f"{folder.strip('/')}/{link}".lstrip("/"))
+
+    def _exact(self, path: str | None) -> VaultPath | None:
+        """The file of this very path, with or without `.md`, in another case if need be."""
+        if not path:
+            return None
+        for spelling in (VaultPath(path), VaultPath(path + ".md")):
+            if spelling in self._files:
+                return spelling
+        for folded in (path.casefold(), path.casefold() + ".md"):
+            for candidate in self._by_name.get(posixpath.basename(folded), ()):
+                if candidate.casefold() == folded:
+                    return candidate
+        return None
+
+    def _nearest(self, link: str | None, source: VaultPath) -> VaultPath | None:
+        """The file whose path ends with `link`: nearest to the document, then shortest."""
+        if not link:
+            return None
+        folder = _beside(source, "")
+
+        def distance(path: VaultPath, tail: str) -> tuple[bool, bool, int, str]:
+            same_case = f"/{path}".endswith(f"/{tail}")
+            return (not same_case, not path.startswith(folder), len(path), path)
+
+        for tail in (link, link + ".md"):
+            end = f"/{tail.casefold()}"
+            named = self._by_name.get(posixpath.basename(tail).casefold(), ())
+            found = [(distance(p, tail), p) for p in named if f"/{p.casefold()}".endswith(end)]
+            if found:
+                return min(found)[1]
+        return None
+
+    def _name(self, path: VaultPath, digest: str) -> str:
+        """`<stem>-<hash>.<ext>` within Anki's limits (spec: NFC, 120 bytes, no odd characters)."""
+        stem, ext = _stem_and_extension(path)
+        stem = self._spellings.get((stem.casefold(), ext), stem)
+        tail = f"-{digest[:_HASH_DIGITS]}" + (f".{ext}" if ext else "")
+        room = _NAME_BYTES - len(tail.encode())
+        return stem.encode()[:room].decode(errors="ignore").rstrip() + tail
+
+
+def _stem_and_extension(path: str) -> tuple[str, str]:
+    """What a media name keeps of a path: the cleaned stem and the extension in lower case."""
+    stem, dotted = posixpath.splitext(posixpath.basename(path))
+    ext = _clean(dotted[1:].lower())
+    if len(ext.encode()) > 16:  # a sentence with a full stop in it, rather than an extension
+        stem, ext = stem + dotted, ""
+    # Anki never clears away media that begin with an underscore.
+    return _clean(stem).strip(" ._-") or "media", ext
+
+
+def _clean(name: str) -> str:
+    return unicodedata.normalize("NFC", _FORBIDDEN.sub("", unicodedata.normalize("NFC", name)))
+
+
+def _beside(source: str, link: str) -> str:
+    """`link` seen from the document's folder, as a path of the vault that is not yet normal."""
+    folder = posixpath.dirname(source)
+    return f"{folder}/{link}" if folder else link
+
+
+def _normal(path: str) -> str | None:
+    """The path without `.`, `..` and doubled slashes; None if it leads out of the vault."""
+    normal = posixpath.normpath(path) if path else ""
+    if normal.startswith(("/", "../")) or normal in ("..", "."):
+        return None
+    return normal

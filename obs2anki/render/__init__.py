@@ -1,0 +1,160 @@
+r"""Markdown as Obsidian shows it, as HTML for the fields of an Anki note.
+
+    What is ==$x_1$== in ![[axes.png|300]]?
+
+becomes `What is <mark>\(x_1\)</mark> in <img src="axes-3f2a91c07b5e.png" width="300">?`, and the
+image is named as a medium to be packed. A side never fails to render; what cannot be shown is a
+finding, with a placeholder on the card.
+
+The rooms behind this door, in the order of the work: `fragment` makes of Obsidian's Markdown
+what a parser understands, `links` knows what a link in the vault means, `page` makes HTML, and
+`deletions` makes Anki's clozes. `atoms` is what they put aside for one another.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from html import escape
+
+from obs2anki import cloze as _cloze
+from obs2anki.data import Diagnostic, Media, VaultPath
+from obs2anki.media import Library
+from obs2anki.render import deletions, page
+from obs2anki.render.atoms import CLOSE, OPEN, Shelf, attribute, token, without_noncharacters
+from obs2anki.render.fragment import prepared
+from obs2anki.render.links import Links, Place, obsidian_url
+from obs2anki.settings import Obsidian
+
+__all__ = ["Place", "Rendered", "cloze", "context", "side", "source_link"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The HTML of a field, and the media that it refers to."""
+
+    html: str
+    media: tuple[Media, ...] = ()
+
+
+EMPTY = Rendered("")
+
+# Letters, digits and such marks as mean nothing to Markdown, beginning with a letter.
+_PLAIN = re.compile(
+    r"""[^\W\d_](?:[^\W_]|[ ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]|\.(?!\w)|-(?=\w))*"""
+)
+
+
+def side(
+    text: str, place: Place, library: Library, obsidian: Obsidian
+) -> tuple[Rendered, list[Diagnostic]]:
+    """A side of a flashcard as HTML; "" if nothing of it is to be shown."""
+    if _PLAIN.fullmatch(text) and not place.rtl and unicodedata.is_normalized("NFC", text):
+        return Rendered(text.rstrip()), []
+    shelf, links = Shelf(), Links(place, library)
+    html = _flow(text, shelf, links, obsidian)
+    return _rendered(html, links), links.diagnostics
+
+
+def cloze(
+    marked: _cloze.Marked, place: Place, library: Library, obsidian: Obsidian
+) -> tuple[Rendered, list[Diagnostic]]:
+    """A marked cloze text as HTML with Anki's `{{c1::answer::hint}}`.
+
+    A deletion whose marks do not survive Markdown (in an address, in the name of a language)
+    is plain text: `cloze.numbers` of the result says which are asked.
+    """
+    shelf, links = Shelf(), Links(place, library)
+    text, asked = _with_tokens(marked, shelf)
+    html = _flow(text, shelf, links, obsidian)
+    hints = {k: _hint(marked.marks[k].hint, links, obsidian) for k in asked.values()}
+    clozes = {
+        number: deletions.Asked(_numbers(marked.marks[k]), hints[k])
+        for number, k in asked.items()
+        if _numbers(marked.marks[k])
+    }
+    html = without_noncharacters(deletions.placed(html, clozes))
+    return _rendered(html, links), links.diagnostics
+
+
+def context(title: str, headings: tuple[str, ...]) -> str:
+    """The Context field: the document's title and the headings above the question."""
+    parts = (escape(title, quote=False), *(_heading(heading) for heading in headings))
+    return '<span class="separator"> › </span>'.join(part for part in parts if part)
+
+
+def source_link(place: Place, block_id: str | None) -> str:
+    """The Source field: a link that opens the document in Obsidian, at its block if it has one."""
+    url = obsidian_url(place.vault, place.path, f"#^{block_id}" if block_id else "")
+    shown = escape(place.path.removesuffix(".md"), quote=False)
+    return f'<a href="{attribute(url)}">{shown}</a>'
+
+
+def _flow(text: str, shelf: Shelf, links: Links, obsidian: Obsidian) -> str:
+    """HTML of a text, deletions still being tokens in it."""
+    markdown = prepared(text, shelf, links)
+    if not markdown:
+        return ""
+    return page.html(markdown, shelf, links, obsidian.strict_line_breaks)
+
+
+def _rendered(html: str, links: Links) -> Rendered:
+    if not html:
+        return EMPTY
+    if links.place.rtl:
+        html = f'<div dir="rtl">{html}</div>'
+    return Rendered(html, tuple(links.media.values()))
+
+
+# ---------------------------------------------------------------- clozes
+
+_MARKER = re.compile(
+    f"{_cloze.OPEN}(?P<k>[0-9]{{1,9}}){_cloze.BODY}|(?P<close>{_cloze.CLOSE})|[\ufdd0-\ufdef]"
+)
+
+
+def _with_tokens(marked: _cloze.Marked, shelf: Shelf) -> tuple[str, dict[int, int]]:
+    """The text with paired tokens for its markers; for each pair the deletion it stands for."""
+    asked: dict[int, int] = {}
+    opened: list[int] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        if match["k"] is not None and int(match["k"]) < len(marked.marks):
+            number = shelf.opened
+            shelf.opened += 1
+            asked[number] = int(match["k"])
+            opened.append(number)
+            return token(OPEN, number)
+        if match["close"] and opened:
+            return token(CLOSE, opened.pop())
+        return ""
+
+    return _MARKER.sub(replaced, marked.text), asked
+
+
+def _numbers(mark: _cloze.Mark) -> tuple[int, ...]:
+    return tuple(n for n in mark.ordinals if 1 <= n <= deletions.MAX_NUMBER)
+
+
+def _hint(hint: str | None, links: Links, obsidian: Obsidian) -> str:
+    """A hint as HTML within one line."""
+    if not hint or not hint.strip():
+        return ""
+    html = without_noncharacters(_flow(hint, Shelf(), links, obsidian))
+    if html.startswith("<") and re.match(r"<(?:p|ul|ol|h[1-6]|pre|table|div|blockquote)\b", html):
+        html = escape(without_noncharacters(hint), quote=False)
+    return deletions.hint_apart(html)
+
+
+# ---------------------------------------------------------------- context
+
+_NOWHERE = Place(VaultPath(""), 1, "")
+_LINKS_AND_IMAGES = re.compile(r"</?a\b[^>]*>|<img\b[^>]*>|</?p>")
+
+
+def _heading(text: str) -> str:
+    """A heading in one line: emphasis, code and maths stay, links are their text."""
+    links = Links(_NOWHERE, None)
+    html = _flow(" ".join(text.split()), Shelf(), links, Obsidian())
+    return _LINKS_AND_IMAGES.sub("", html).strip()

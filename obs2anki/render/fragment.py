@@ -1,0 +1,459 @@
+"""A side as it stands in a document, made ready for a Markdown parser that knows no Obsidian.
+
+    - [ ] What is $x_1$? %%check this%% ^q1
+
+becomes `What is ·0·?`: comments and block ids are gone, maths and wikilinks are put aside, and
+what a fragment carries of its surroundings (indentation, a lone bullet) is taken off. Every
+step is linear in the length of the text, whatever stands in it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from bisect import bisect_left
+from collections import defaultdict
+from functools import cached_property
+from html import escape
+from typing import Protocol
+
+from obs2anki.render.atoms import BODY, CALLOUT, Atom, Shelf, inert, token
+
+MAX_QUOTES = 32
+"""Block quotes nest no deeper: a browser would not show it, and a parser's time is its depth."""
+
+_UNWANTED = "\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff\ufdd8-\ufdef"
+_CONTROL = re.compile(f"[{_UNWANTED}\ufdd0-\ufdd7]")
+_CONTROL_BUT_TOKENS = re.compile(f"[{_UNWANTED}\ufdd3-\ufdd7]")
+
+
+class WikilinkReader(Protocol):
+    """What makes an atom of a wikilink."""
+
+    def wikilink(self, inner: str, embed: bool) -> Atom:
+        """The atom for `[[inner]]`, or for `![[inner]]`."""
+        ...
+
+
+def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
+    """The Markdown to be parsed; what it stands without is on the `shelf`.
+
+    `text` may hold tokens of deletions; every other noncharacter is dropped.
+    """
+    text = _clean(text, _CONTROL_BUT_TOKENS if shelf.opened else _CONTROL)
+    if _INLINE.search(text):
+        text = _Scan(text, shelf, links).result()
+    if "^" in text:
+        text = _BLOCK_ID.sub("", text)
+    if "[!sr|" in text:
+        text = _SR_CALLOUT.sub("", text)
+    lines = _without_edges(text.split("\n"))
+    if len(lines) <= 1:
+        return _one_line(lines[0].strip()) if lines else ""
+    return _with_code(_several_lines(lines, shelf), shelf)
+
+
+def _clean(text: str, control: re.Pattern[str]) -> str:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = control.sub("", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+# ---------------------------------------------------------------- inside of lines
+
+_INLINE = re.compile(r"\$|\[\[|%%|<!--|~|```")
+_STOP = re.compile(
+    r"\\."  # escaped: whatever follows means nothing
+    r"|`+|~+|\$\$?|%%|<!--"
+    r"|!?\[\[(?P<inner>[^\[\]\n]+)\]\]"
+    r"|https?://[^\s<>`)]*"  # in an address and in a tag, `$` and `~` are just that
+    r"|</?[A-Za-z][^<>\n]*>",
+    re.DOTALL,
+)
+_BLANK_OR_BLOCK = re.compile(
+    r"\n(?=[ \t>]*(?:\n|[-*+][ \t]|[0-9]{1,9}[.)][ \t]|#{1,6}[ \t]|```|~~~))"
+)
+_CONTAINERS = re.compile(r"(?:[ \t]*(?:>|(?:[-*+]|[0-9]{1,9}[.)])(?=[ \t])))*[ \t]*")
+_FENCE_END = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*$", re.MULTILINE)
+_QUOTE_MARKS = re.compile(r"^[ \t]*>[ \t>]*", re.MULTILINE)
+
+
+class _Ahead:
+    """Where things stand further on in a text; each is looked for once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._found: dict[str, int] = {}
+
+    def find(self, needle: str, start: int) -> int:
+        """The first `needle` from `start` on, or -1. `start` never goes back."""
+        known = self._found.get(needle, 0)
+        if known >= 0 and (known < start or needle not in self._found):
+            known = self._found[needle] = self.text.find(needle, start)
+        return known
+
+    @cached_property
+    def _dollars(self) -> tuple[list[int], list[int]]:
+        """Dollars that are not escaped; those of them that another follows."""
+        found = (m.start() for m in re.finditer(r"\\.|\$", self.text, re.DOTALL) if m[0] == "$")
+        single = list(found)
+        return single, [at for at, after in itertools.pairwise(single) if after == at + 1]
+
+    def dollar(self, start: int, double: bool) -> int:
+        """The next `$` or `$$` from `start` on, or -1."""
+        places = self._dollars[double]
+        index = bisect_left(places, start)
+        return places[index] if index < len(places) else -1
+
+    @cached_property
+    def _breaks(self) -> list[int]:
+        return [m.start() for m in _BLANK_OR_BLOCK.finditer(self.text)]
+
+    def same_paragraph(self, start: int, end: int) -> bool:
+        """Whether no blank line, list item or heading begins between the two places."""
+        index = bisect_left(self._breaks, start)
+        return index == len(self._breaks) or self._breaks[index] >= end
+
+    @cached_property
+    def _runs(self) -> dict[int, list[int]]:
+        runs: defaultdict[int, list[int]] = defaultdict(list)
+        for match in re.finditer("`+", self.text):
+            runs[len(match[0])].append(match.start())
+        return runs
+
+    def code_end(self, start: int, length: int) -> int:
+        """Where a code span ends whose `length` backticks end at `start`; -1 if it never does."""
+        places = self._runs.get(length, [])
+        index = bisect_left(places, start)
+        if index == len(places) or not self.same_paragraph(start, places[index]):
+            return -1
+        return places[index] + length
+
+
+class _Scan:
+    """One walk through a text: comments out, maths and wikilinks aside, code left alone."""
+
+    def __init__(self, text: str, shelf: Shelf, links: WikilinkReader) -> None:
+        self.text = text
+        self.shelf = shelf
+        self.links = links
+        self.ahead = _Ahead(text)
+
+    def result(self) -> str:
+        """The text with tokens in it."""
+        pieces: list[str] = []
+        position = 0
+        while stop := _STOP.search(self.text, position):
+            pieces.append(self.text[position : stop.start()])
+            piece, position = self._at(stop)
+            pieces.append(piece)
+        pieces.append(self.text[position:])
+        return "".join(pieces)
+
+    def _at(self, stop: re.Match[str]) -> tuple[str, int]:
+        """What stands for that which begins at `stop`, and where the walk goes on."""
+        found = stop[0]
+        if stop["inner"] is not None:
+            atom = self.links.wikilink(stop["inner"], found[0] == "!")
+            return self.shelf.keep(atom), stop.end()
+        match found[0]:
+            case "`" | "~":
+                return self._code(stop)
+            case "$":
+                return self._maths(stop)
+            case "%":
+                return self._comment(stop)
+            case "<" if found == "<!--":
+                return self._html_comment(stop)
+        return found, stop.end()
+
+    def _code(self, stop: re.Match[str]) -> tuple[str, int]:
+        run, start, end = stop[0], stop.start(), stop.end()
+        if len(run) >= 3 and (fence := self._fence(stop)):
+            return fence
+        if run == "~":  # Obsidian strikes out between two, Markdown's extension also between one
+            return self.shelf.keep(Atom("~", "~")), end
+        if run[0] == "~" or (close := self.ahead.code_end(end, len(run))) < 0:
+            return run, end
+        return self.text[start:close], close
+
+    def _fence(self, stop: re.Match[str]) -> tuple[str, int] | None:
+        """Fenced code: the opening line, and a line that stands for the rest of it."""
+        text, run, start = self.text, stop[0], stop.start()
+        line_start = text.rfind("\n", max(0, start - 200), start) + 1
+        if (not line_start and start > 200) or not _CONTAINERS.fullmatch(text, line_start, start):
+            return None
+        line_end = self.ahead.find("\n", start)
+        if "`" in text[stop.end() : line_end if line_end >= 0 else None] and run[0] == "`":
+            return None
+        if line_end < 0:
+            return text[start:], len(text)
+        closing = (
+            m.end()
+            for m in _FENCE_END.finditer(text, line_end + 1)
+            if m[1][0] == run[0] and len(m[1]) >= len(run)
+        )
+        end = next(closing, len(text))
+        before = text[line_start:start]
+        self.shelf.bodies.append((_columns(before), text[line_end + 1 : end]))
+        blank = "".join(c if c in ">\t" else " " for c in before)
+        body = f"{BODY}{len(self.shelf.bodies) - 1}\ufdd1"
+        return f"{text[start:line_end]}\n{blank}{body}", end
+
+    def _maths(self, stop: re.Match[str]) -> tuple[str, int]:
+        text, start = self.text, stop.end()
+        display = stop[0] == "$$"
+        close = self.ahead.dollar(start, display)
+        if close <= start:
+            return stop[0], start
+        content = text[start:close]
+        if not display:
+            # As in Obsidian: no white space inside of the dollars, no digit after them, so
+            # that $5 and $6 are money.
+            after = text[close + 1 : close + 2]
+            money = content[0].isspace() or content[-1].isspace() or after.isdecimal()
+            if money or not self.ahead.same_paragraph(start, close):
+                return stop[0], start
+        elif not content.strip():
+            return stop[0], start
+        if "\n" in content:
+            content = _QUOTE_MARKS.sub("", content) if self._quoted(start) else content
+            content = content.strip("\n")
+        content += " " if content.endswith("\\") else ""
+        html = inert(escape(content, quote=False))
+        html = rf"\[{html}\]" if display else rf"\({html}\)"
+        end = close + len(stop[0])
+        return self.shelf.keep(Atom(html, text[stop.start() : end], maths=True)), end
+
+    def _quoted(self, position: int) -> bool:
+        line_start = self.text.rfind("\n", max(0, position - 200), position) + 1
+        return self.text[line_start : line_start + 200].lstrip().startswith(">")
+
+    def _comment(self, stop: re.Match[str]) -> tuple[str, int]:
+        close = self.ahead.find("%%", stop.end())
+        return ("%%", stop.end()) if close < 0 else ("", close + 2)
+
+    def _html_comment(self, stop: re.Match[str]) -> tuple[str, int]:
+        text, start, end = self.text, stop.start(), stop.end()
+        if text.startswith((">", "->"), end):
+            return "", end + (1 if text[end] == ">" else 2)
+        close = self.ahead.find("-->", end)
+        if text.startswith("SR:", end):  # a leftover never reaches beyond its line
+            line_end = self.ahead.find("\n", end)
+            line_end = len(text) if line_end < 0 else line_end
+            return "", close + 3 if 0 <= close < line_end else line_end
+        if close >= 0:
+            return "", close + 3
+        line_start = text.rfind("\n", max(0, start - 4), start) + 1
+        if (line_start or start < 4) and not text[line_start:start].strip():
+            return "", len(text)  # as in Markdown: from the start of a line it hides the rest
+        return "&lt;!--", end
+
+
+# ---------------------------------------------------------------- lines
+
+# Obsidian hides the id with one space before it, or on a line of its own.
+_BLOCK_ID = re.compile(r"(?:^|(?<=[ \t]))\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
+_SR_CALLOUT = re.compile(
+    r"^[ \t]*>[ \t]*\[!sr\|card-metadata\].*(?:\n[ \t]*>[ \t]*$)*", re.MULTILINE
+)
+_MARK = re.compile(r"(?:[-*+]|#{1,6}|[0-9]{1,9}[.)])(?=[ \t])|>")
+_TASK = re.compile(r"\[[^\]\n]\][ \t]+")
+_CALLOUT = re.compile(r"\[!([A-Za-z0-9_-]+)(?:\|[^\]\n]*)?\][+-]?")
+_LONE = re.compile(r"[-*+#>]|[0-9]{1,9}[.)]|#{2,6}")
+
+
+def _without_edges(lines: list[str]) -> list[str]:
+    """Lines without the blank ones and the thematic breaks at either end."""
+    start, end = 0, len(lines)
+    while start < end and _is_edge(lines[start]):
+        start += 1
+    while end > start and _is_edge(lines[end - 1]):
+        end -= 1
+    return lines[start:end]
+
+
+def _is_edge(line: str) -> bool:
+    return not line.strip() or _is_break(line)
+
+
+def _is_break(line: str) -> bool:
+    """Whether a line is a thematic break, `---` or `* * *`."""
+    mark = line.lstrip(" \t")[:1]
+    if mark not in ("-", "*", "_"):
+        return False
+    marks = line.replace(" ", "").replace("\t", "")
+    return len(marks) >= 3 and marks == mark * len(marks)
+
+
+def _one_line(line: str) -> str:
+    """A line that is all there is: no lone bullet, quote bar or heading; a number is text."""
+    start, end, callout = 0, len(line), None
+    while mark := _MARK.match(line, start):
+        if mark[0][0].isdigit():
+            return f"{mark[0][:-1]}\\{mark[0][-1]}{line[mark.end() : end]}"
+        start = _after_blanks(line, mark.end())
+        callout = None
+        if mark[0] in "-*+" and (task := _TASK.match(line, start)):
+            start = task.end()
+        elif mark[0] == ">" and (callout := _CALLOUT.match(line, start)):
+            start = _after_blanks(line, callout.end())
+        elif mark[0][0] == "#":
+            end = _without_closing_hashes(line, start, end)
+    rest = line[start:end]
+    if _LONE.fullmatch(rest):
+        return rest[:-1] + "\\" + rest[-1]
+    return rest or (callout[1].capitalize() if callout else "")
+
+
+def _after_blanks(line: str, start: int) -> int:
+    while line.startswith((" ", "\t"), start):
+        start += 1
+    return start
+
+
+def _without_closing_hashes(line: str, start: int, end: int) -> int:
+    """Where a heading's text ends: `## Q ##` closes, `## C#` does not."""
+    at = end
+    while at > start and line[at - 1] == "#":
+        at -= 1
+    if at == end or (at > start and line[at - 1] not in " \t"):
+        return end
+    while at > start and line[at - 1] in " \t":
+        at -= 1
+    return at
+
+
+def _several_lines(lines: list[str], shelf: Shelf) -> list[str]:
+    lines = _dedented(lines)
+    if any("    " in line or "\t" in line for line in lines):
+        lines = _without_code_by_indentation(lines)
+    if any(">>>>" in line or "> > > >" in line for line in lines):
+        lines = [_shallow(line) for line in lines]
+    if any("[!" in line for line in lines):
+        lines = _with_callout_titles(lines, shelf)
+    return lines
+
+
+def _columns(indent: str, start: int = 0) -> int:
+    """How wide white space is; a tab goes to the next multiple of four."""
+    column = start
+    for character in indent:
+        column += 4 - column % 4 if character == "\t" else 1
+    return column
+
+
+def _split_indent(line: str) -> tuple[int, str]:
+    """The columns of a line's indentation, and the line without it."""
+    bare = line.lstrip(" \t")
+    return _columns(line[: len(line) - len(bare)]), bare
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    """Lines without the indentation of the first."""
+    width, _ = _split_indent(lines[0])
+    return [_moved(line, width) for line in lines] if width else lines
+
+
+def _moved(line: str, by: int) -> str:
+    """A line with up to `by` columns of indentation taken off."""
+    width, bare = _split_indent(line)
+    return " " * max(0, width - by) + bare if width else line
+
+
+_QUOTES = re.compile(r"(?:[ \t]{0,3}>[ ]?)*")
+_ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
+_MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines
+
+
+def _without_code_by_indentation(lines: list[str]) -> list[str]:
+    """Lines in which indentation makes nested lists, but never a code block.
+
+    Only fences make code: what is indented in a fragment mostly stood deep in a list. So a line
+    that is indented by four or more beyond the list item it belongs to moves up to it.
+    """
+    result: list[str] = []
+    items: list[tuple[int, int]] = []  # columns of the items' content: as found, as written
+    depth = 0
+    for line in lines:
+        quotes = _QUOTES.match(line)
+        prefix = quotes[0] if quotes else ""
+        if prefix.count(">") != depth:
+            depth, items = prefix.count(">"), []
+        column, bare = _split_indent(line[len(prefix) :])
+        if not bare:
+            result.append(line)
+            continue
+        while items and column < items[-1][0]:
+            items.pop()
+        found, written = items[-1] if items else (0, 0)
+        beyond = column - found
+        at = written + (beyond if beyond < 4 else 0)
+        if not _is_break(bare):
+            bare = _noting_items(bare, column, at, items)
+        result.append(prefix + " " * at + bare)
+    return result
+
+
+def _noting_items(bare: str, column: int, at: int, items: list[tuple[int, int]]) -> str:
+    """Note the items that a line opens (`- 1. x` opens two); the line with narrow gaps."""
+    opened = ""
+    start = 0
+    while len(opened) < _MAX_OPENED and (item := _ITEM.match(bare, start)):
+        mark = len(item[1])
+        gap = _columns(item[2], column + mark) - column - mark
+        gap = gap if 1 <= gap <= 4 else 1
+        items.append((column + mark + gap, at + mark + gap))
+        column, at = items[-1]
+        opened += item[1] + " " * gap
+        start = item.end()
+    return opened + bare[start:]
+
+
+def _shallow(line: str) -> str:
+    quotes = _QUOTES.match(line)
+    if not quotes or quotes[0].count(">") <= MAX_QUOTES:
+        return line
+    return "> " * MAX_QUOTES + line[quotes.end() :].lstrip("> \t")
+
+
+_CALLOUT_LINE = re.compile(r"((?:[ \t]{0,3}>[ ]?)+)[ \t]*" + _CALLOUT.pattern + r"[ \t]*")
+
+
+def _with_callout_titles(lines: list[str], shelf: Shelf) -> list[str]:
+    """Lines in which the title of each callout is a marked paragraph of its own."""
+    result: list[str] = []
+    for line in lines:
+        if match := _CALLOUT_LINE.match(line):
+            kind = match[2].lower()
+            shelf.callouts.append(kind)
+            title = line[match.end() :] or kind.capitalize()
+            mark = token(CALLOUT, len(shelf.callouts) - 1)
+            result += (f"{match[1]}{mark}{title}", match[1].rstrip())
+        else:
+            result.append(line)
+    return result
+
+
+_BODY_LINE = re.compile(f"([ \t]*)([^\n]*?){BODY}([0-9]+)\ufdd1")
+
+
+def _with_code(lines: list[str], shelf: Shelf) -> str:
+    """The text with fenced code back in it, moved as far as its fence was."""
+    if not shelf.bodies:
+        return "\n".join(lines)
+    return "\n".join(_body(line, shelf) if BODY in line else line for line in lines)
+
+
+def _body(line: str, shelf: Shelf) -> str:
+    match = _BODY_LINE.match(line)
+    if not match:
+        return line
+    column, body = shelf.bodies[int(match[3])]
+    by = 0 if match[2] else column - _columns(match[1])
+    rest = line[match.end() :]
+    if by > 0:
+        body = "\n".join(_moved(code, by) for code in body.split("\n"))
+    return body + rest

@@ -1,0 +1,289 @@
+r"""From a prepared fragment to the HTML of a field: Markdown, sanitising, and what was put aside.
+
+    **What** is ·0·?    ->    <strong>What</strong> is \\(x_1\\)?
+
+comrak reads the Markdown. Raw HTML goes through nh3, whose time is paid only where there is any.
+One walk over the tags then mends links and images and puts back what was put aside.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import unescape
+
+import comrak
+import nh3
+
+from obs2anki.render import links as _links
+from obs2anki.render.atoms import ATOM, CALLOUT, MATHS_IN, MATHS_OUT, TOKEN, Shelf, attribute, inert
+from obs2anki.render.links import Links, Missing
+
+_MOST_TAGS = 2_000
+"""Raw HTML with more `<` than this is shown as text: a sanitiser's time grows with its depth."""
+_MOST_FOOTNOTES = 200
+"""With more than this in one fragment, `[^1]` is text: comrak's time grows with their square."""
+
+_MAY_BE_HTML = re.compile(r"<[A-Za-z/!?]")
+
+
+def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) -> str:
+    """The HTML of a prepared fragment; a lone paragraph is not wrapped.
+
+    Deletions, if any are marked, are still tokens in it, and maths stands between its marks.
+    """
+    raw = bool(_MAY_BE_HTML.search(markdown))
+    escaped = raw and markdown.count("<") > _MOST_TAGS
+    options = _options(strict_line_breaks, _has_footnotes(markdown), escaped)
+    result = comrak.render_markdown(markdown, *options)
+    if raw and not escaped:
+        result = _cleaner().clean(result)
+    if "footnote" in result:
+        result = _plain_footnotes(result)
+    result = _without_delimiters(inert(result))
+    if not shelf.empty or "<a " in result or "src=" in result or "<img" in result:
+        result = _Walk(shelf, links).over(result)
+    return _unwrapped(result.rstrip("\n"))
+
+
+def _has_footnotes(markdown: str) -> bool:
+    if "[^" not in markdown and "^[" not in markdown:
+        return False
+    return markdown.count("[^") + markdown.count("^[") <= _MOST_FOOTNOTES
+
+
+@cache
+def _options(
+    strict_line_breaks: bool, footnotes: bool, escaped: bool
+) -> tuple[comrak.ExtensionOptions, comrak.ParseOptions, comrak.RenderOptions]:
+    """Comrak's options; maths and wikilinks never get that far, so they are off."""
+    extension = comrak.ExtensionOptions()
+    extension.autolink = True
+    extension.highlight = True
+    extension.strikethrough = True
+    extension.table = True
+    extension.tasklist = True
+    extension.footnotes = extension.inline_footnotes = footnotes
+    parse = comrak.ParseOptions()
+    parse.relaxed_tasklist_matching = True  # Obsidian: any character between the brackets
+    render = comrak.RenderOptions()
+    render.unsafe_ = True  # raw HTML is nh3's business, addresses are those of `links`
+    render.escape = escaped
+    render.hardbreaks = not strict_line_breaks
+    render.tasklist_classes = True
+    return extension, parse, render
+
+
+# ---------------------------------------------------------------- raw HTML
+
+_MEDIA_ATTRIBUTES = {"src", "width", "height"}
+_PLAYER_ATTRIBUTES = _MEDIA_ATTRIBUTES | {"controls", "loop", "muted"}
+_STYLES = frozenset(
+    [
+        "color",
+        "background-color",
+        "font-size",
+        "font-style",
+        "font-weight",
+        "font-family",
+        "font-variant",
+        "text-align",
+        "text-decoration",
+        "text-transform",
+        "text-indent",
+        "line-height",
+        "letter-spacing",
+        "vertical-align",
+        "white-space",
+        "direction",
+        "width",
+        "height",
+        "max-width",
+        "max-height",
+        "min-width",
+        "margin",
+        "margin-left",
+        "margin-right",
+        "margin-top",
+        "margin-bottom",
+        "padding",
+        "padding-left",
+        "padding-right",
+        "padding-top",
+        "padding-bottom",
+        "border",
+        "border-color",
+        "border-style",
+        "border-width",
+        "border-radius",
+        "border-collapse",
+        "display",
+        "float",
+        "clear",
+        "list-style-type",
+    ]
+)
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    """What may stay of raw HTML: ordinary tags, no scripts, handlers, forms or frames."""
+    attributes = {name: set(allowed) for name, allowed in nh3.ALLOWED_ATTRIBUTES.items()}
+    attributes["*"] = {"class", "title", "lang", "dir", "style", "align", "data-callout"}
+    attributes["img"] = {"src", "alt", "width", "height"}
+    attributes["audio"] = attributes["video"] = _PLAYER_ATTRIBUTES
+    attributes["source"] = {"src", "type"}
+    attributes["input"] = {"checked", "disabled"}
+    attributes["details"] = {"open"}
+    attributes["ol"] = {"start", "type", "reversed"}
+    return nh3.Cleaner(
+        tags=nh3.ALLOWED_TAGS
+        | {"audio", "video", "source", "input", "section", "main", "font", "big", "tfoot"},
+        attributes=attributes,
+        tag_attribute_values={"input": {"type": {"checkbox"}}},
+        clean_content_tags={"script", "style"},
+        filter_style_properties=set(_STYLES),
+        url_schemes=set(_links.SCHEMES),
+        link_rel=None,
+    )
+
+
+# ---------------------------------------------------------------- touching up
+
+_CODE_OR_TAG_OR_DELIMITER = re.compile(r"<code[^>]*>[^<]*</code>|<[^>]*>|\\(?=[(\[])")
+_BACK_REFERENCE = re.compile(r' ?<a href="#fnref[^>]*>[^<]*(?:<sup[^>]*>[0-9]*</sup>)?</a>')
+_REFERENCE = re.compile(r'<sup class="footnote-ref"><a href="#fn[^>]*>([^<]*)</a></sup>')
+_FOOTNOTE_TAGS = re.compile(r'<li id="fn-[^>]*>|<section class="footnotes"[^>]*>')
+
+
+def _without_delimiters(result: str) -> str:
+    r"""HTML in which an author's own `\\(` is no maths: only `$` is that in Obsidian."""
+    if "\\(" not in result and "\\[" not in result:
+        return result
+    return _CODE_OR_TAG_OR_DELIMITER.sub(
+        lambda m: "\\<span></span>" if m[0] == "\\" else m[0], result
+    )
+
+
+def _plain_footnotes(result: str) -> str:
+    """Footnotes without their links, which would lead out of the card."""
+    result = _BACK_REFERENCE.sub("", result)
+    result = _REFERENCE.sub(r"<sup>\1</sup>", result)
+    return _FOOTNOTE_TAGS.sub(
+        lambda m: "<li>" if m[0][1] == "l" else '<section class="footnotes">', result
+    )
+
+
+def _unwrapped(result: str) -> str:
+    if result.startswith("<p>") and result.find("</p>") == len(result) - 4:
+        return result[3:-4]
+    return result
+
+
+_PIECE = re.compile(
+    f"<blockquote>\n?<p>·{CALLOUT}(?P<callout>[0-9]+)\ufdd1·"
+    f"|{TOKEN.pattern}"
+    r'|<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*)(?P<rest>[^">]*(?:"[^"]*"[^">]*)*)>'
+)
+_ATTRIBUTE = re.compile(r'([a-zA-Z][a-zA-Z-]*)="([^"]*)"')
+_TOKEN_IN_TAG = re.compile("[\ufdd0-\ufdd7]")
+
+
+class _Walk:
+    """One walk over the tags and tokens of a page."""
+
+    def __init__(self, shelf: Shelf, links: Links) -> None:
+        self.shelf = shelf
+        self.links = links
+        self.code = 0
+        self.anchors: list[bool] = []
+        """For each `<a>` that is open: whether it was kept."""
+        self.quotes: list[bool] = []
+        """For each block quote that is open: whether it is a callout."""
+        self.in_title = False
+
+    def over(self, page: str) -> str:
+        """The page, mended."""
+        return _PIECE.sub(self._piece, page)
+
+    def _piece(self, match: re.Match[str]) -> str:
+        if match["callout"] is not None:
+            return self._callout(int(match["callout"]))
+        name = match["name"]
+        if name is None:
+            return self._token(match)
+        closing = bool(match["close"])
+        match name.lower():
+            case "a":
+                return self._anchor(closing, match["rest"])
+            case "img":
+                return self.links.image(self._attributes(match["rest"]))
+            case "audio" | "video" | "source" as player if not closing:
+                return self._player(player, match["rest"])
+            case "code" | "pre":
+                self.code += -1 if closing else 1
+            case "blockquote":
+                return self._quote(match[0], closing)
+            case "p" if self.in_title and closing:
+                self.in_title = False
+                return '</strong></div>\n<div class="callout-content">'
+        if _TOKEN_IN_TAG.search(match[0]):
+            return self.shelf.source(match[0])
+        return match[0]
+
+    def _token(self, match: re.Match[str]) -> str:
+        kind, number = match[2], int(match[3])
+        if kind == CALLOUT:
+            return ""
+        if kind != ATOM:
+            return match[0]
+        atom = self.shelf.atoms[number]
+        if self.code > 0:
+            return attribute(atom.source)
+        if self.anchors and atom.in_link is not None:
+            return atom.in_link
+        if atom.maths and self.shelf.opened:
+            return f"{MATHS_IN}{atom.html}{MATHS_OUT}"
+        return atom.html
+
+    def _callout(self, number: int) -> str:
+        self.quotes.append(True)
+        self.in_title = True
+        kind = attribute(self.shelf.callouts[number])
+        return f'<div class="callout" data-callout="{kind}">\n<div class="callout-title"><strong>'
+
+    def _quote(self, text: str, closing: bool) -> str:
+        if not closing:
+            self.quotes.append(False)
+            return text
+        return "</div>\n</div>" if self.quotes and self.quotes.pop() else text
+
+    def _anchor(self, closing: bool, rest: str) -> str:
+        if closing:
+            return "</a>" if self.anchors and self.anchors.pop() else ""
+        attributes = self._attributes(rest)
+        url = self.links.href(attributes["href"]) if "href" in attributes else None
+        self.anchors.append(url is not None)
+        return "" if url is None else _links.tag("a", {"href": url} | attributes | {"href": url})
+
+    def _player(self, name: str, rest: str) -> str:
+        attributes = self._attributes(rest)
+        if "src" not in attributes:
+            return f"<{name}{' controls' if name != 'source' else ''}>"
+        found = self.links.source(attributes["src"])
+        if not isinstance(found, str | Missing):
+            found = self.links.packed(found.path)
+        if isinstance(found, Missing):
+            return found.html + (f"<{name}>" if name != "source" else "")
+        shown = _links.tag(name, attributes | {"src": found})
+        return shown if name == "source" else shown[:-1] + " controls>"
+
+    def _attributes(self, rest: str) -> dict[str, str]:
+        """A tag's attributes, without entities and tokens."""
+        found = {name: unescape(value) for name, value in _ATTRIBUTE.findall(rest)}
+        for name, value in found.items():
+            if name in ("href", "src"):
+                found[name] = self.shelf.source_of_url(value)
+            elif _TOKEN_IN_TAG.search(value):
+                found[name] = self.shelf.source(value)
+        return found
