@@ -39,6 +39,8 @@ RULES: dict[str, Rule] = {
     "O104": Rule(E_, "unusable cloze pattern", "The cloze pattern {0} cannot be used: {1}.", "Mend it in the plugin's settings; the other patterns stay in force."),
     "O105": Rule(W_, "folder cannot be read", "The folder {0} cannot be read: {1}.", "Give yourself the right to read it, or list it under [select] ignore."),
     "O106": Rule(W_, "link leaves the vault", "{0} is a symbolic link that leads out of the vault; it was not followed.", "Copy the file into the vault if its flashcards should be exported."),
+    "O107": Rule(W_, "unusable app.json", "Obsidian's own settings cannot be used: {0}", "Until they are mended, line breaks and attachments are as in a new vault."),
+    "O108": Rule(W_, "name is not Unicode", "The name {0} is not Unicode, so Obsidian cannot show it; it was passed over.", "Rename it."),
     # -- O2 documents
     "O201": Rule(E_, "document is not UTF-8", "The document is not UTF-8 (byte {0}), so none of its flashcards could be read.", "Save it as UTF-8; every other document is exported."),
     "O202": Rule(E_, "document cannot be read", "The document cannot be read: {0}.", "Mend its permissions; every other document is exported."),
@@ -58,6 +60,7 @@ RULES: dict[str, Rule] = {
     "O403": Rule(W_, "more reviews than cards", "The comment holds {0} reviews, the flashcard has {1}: the last {2} were dropped.", "Remove the reviews that belong to no card; the plugin will do the same."),
     "O404": Rule(W_, "second comment ignored", "This flashcard has more than one SR comment; only the first counts.", "Remove the comment that is out of date."),
     "O405": Rule(I_, "review clamped", "Anki cannot hold {0}.", "Nothing is to be done, unless the value is a slip."),
+    "O407": Rule(W_, "review mended", "The review {0} is not complete: {1}.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
     "O406": Rule(I_, "review not exported", "{0} review(s) not exported: {1}.", "{2}"),
     # -- O5 clozes
     "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps."),

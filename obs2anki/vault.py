@@ -1,0 +1,528 @@
+"""The vault on the disk: its settings, its documents, the names of all its files.
+
+    vault/.obsidian/plugins/obsidian-spaced-repetition/data.json    the plugin's settings
+    vault/obs2anki.toml                                             ours
+    vault/learning/Deep Learning.md                                 a document
+    vault/.trash/old.md                                             invisible, as in Obsidian
+
+Everything here only reads, and reads nothing outside of the vault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from obs2anki import diagnostics, settings
+from obs2anki.data import Diagnostic, Skipped, Source, VaultPath
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.settings import Layer, Problem, Settings, SettingsError
+
+PLUGIN = ".obsidian/plugins/obsidian-spaced-repetition"
+FORK = ".obsidian/plugins/obsidian-spaced-repetition-recall"
+APP = ".obsidian/app.json"
+OURS = "obs2anki.toml"
+
+SCHEDULE_DATA = "schedule-data.sr.md"
+"""Where the plugin means to keep reviews one day (1.15.4, src/data/data-store/README.md)."""
+
+ABOVE, BELOW, FOLDERS = 5, 3, 1_000
+"""How far the plugin's settings are looked for: levels up, levels down, folders in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a vault holds, in vault order."""
+
+    root: Path
+    name: str
+    """The folder's name: the vault's, in Obsidian."""
+    sources: tuple[Source, ...]
+    """The documents that could be read and are not ignored."""
+    ignored: tuple[Source, ...]
+    """The documents that `folders_to_ignore` or `[select] ignore` leaves out."""
+    unread: tuple[Skipped, ...]
+    """The documents that could not be read, and why."""
+    files: tuple[VaultPath, ...]
+    """Every visible file, documents included."""
+    diagnostics: tuple[Diagnostic, ...]
+    spelt: Mapping[VaultPath, str] = field(default_factory=dict)
+    """How the disk spells the paths that are not NFC there."""
+
+    def file(self, path: VaultPath) -> Path:
+        """Where a file of the vault lies on the disk."""
+        return self.root / self.spelt.get(path, path)
+
+
+# ---------------------------------------------------------------- which folder, which settings
+
+
+def root_of(path: Path) -> Path:
+    """The vault that a document or folder belongs to.
+
+    That is the nearest folder from there upwards that holds `.obsidian`, `obs2anki.toml` or
+    `.obs2anki`; if none does, the document's own folder, or the folder itself.
+    """
+    own = path.resolve() if path.is_dir() else path.parent.resolve()
+    marks = (".obsidian", OURS, ".obs2anki")
+    vaults = (at for at in (own, *own.parents) if any(_is_there(at / mark) for mark in marks))
+    return next(vaults, own)
+
+
+def find_settings(root: Path, options: Layer = ()) -> tuple[Settings, list[Diagnostic]]:
+    """What is in force in the vault `root`: defaults, the plugin's settings, ours, options.
+
+    Raises:
+        SettingsError: a settings file cannot be read or used; all that is wrong is told.
+        Obs2ankiError: `root` is no folder that can be read.
+    """
+    _assert_vault(root)
+    found: list[Diagnostic] = []
+    problems: list[Problem] = []
+    layers: list[Layer] = []
+    data_json = _data_json(root)
+    for relative, reader in ((data_json, settings.from_plugin), (OURS, settings.from_toml)):
+        try:
+            layers.append(_layer(root, relative, reader))
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    app, said = _app_layer(root)
+    base = settings.WITH_PLUGIN if data_json else settings.WITHOUT_PLUGIN
+    in_force = settings.merge(base, app, *layers, options)
+    if data_json and data_json.startswith(f"{FORK}/"):
+        found.append(diagnostics.at("O102", VaultPath(data_json), 1))
+    if not data_json and not any(key.startswith("grammar.") for key, _ in in_force.origin):
+        found += _settings_elsewhere(root)
+    return in_force, found + said
+
+
+def _assert_vault(root: Path) -> None:
+    """Raise an Obs2ankiError if there is no folder `root`, or none that can be read."""
+    try:
+        with os.scandir(root):
+            return
+    except FileNotFoundError:
+        sentence = f"There is no folder {root}."
+        remedy = "Check the path of the vault: the folder that you open in Obsidian."
+    except NotADirectoryError:
+        sentence = f"{root} is a file, not a vault."
+        remedy = f"Name the folder that you open in Obsidian, such as {root_of(root)}"
+    except OSError as error:
+        sentence = f"The vault {root} cannot be read: {_reason(error)}."
+        remedy = "Give yourself the right to read it, then try again."
+    raise Obs2ankiError(f"{sentence} {remedy}")
+
+
+def _data_json(root: Path) -> str | None:
+    """The data.json that counts, there or not; None without the plugin and its fork."""
+    own, fork = f"{PLUGIN}/data.json", f"{FORK}/data.json"
+    try:
+        if _exists(root / own):
+            return own
+        if _exists(root / fork):
+            return fork
+        return own if _exists(root / PLUGIN) else None
+    except OSError:
+        return own  # reading it will tell what is wrong
+
+
+def _layer(root: Path, relative: str | None, reader: Callable[[str, str], Layer]) -> Layer:
+    """What a settings file sets; nothing if it is not there."""
+    if relative is None:
+        return ()
+    content = _settings_text(root, relative)
+    return () if content is None else reader(content, relative)
+
+
+def _app_layer(root: Path) -> tuple[Layer, list[Diagnostic]]:
+    """What Obsidian's app.json sets: never worth stopping for."""
+    try:
+        return _layer(root, APP, settings.from_app), []
+    except SettingsError as error:
+        problem = error.problems[0]
+        return (), [diagnostics.at("O107", VaultPath(APP), problem.line or 1, problem.sentence)]
+
+
+def _settings_text(root: Path, relative: str) -> str | None:
+    """The text of a settings file; None if there is none.
+
+    Raises:
+        SettingsError: it is there, but cannot be read, or lies outside of the vault.
+    """
+    path = root / relative
+    line, remedy = None, "Mend it: other settings would make other cards."
+    try:
+        if not _exists(path):
+            return None
+        if not path.resolve().is_relative_to(root.resolve()):
+            remedy = "Copy the file into the vault: nothing outside of it is read."
+            raise OSError("it is a symbolic link that leads out of the vault")
+        data = _bytes(path)
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, reason = data.count(b"\n", 0, error.start) + 1, "it is not UTF-8"
+    except (OSError, RuntimeError) as error:
+        reason = _reason(error)
+    sentence = f"This file cannot be read: {reason}."
+    raise SettingsError([Problem(relative, line, sentence, remedy)])
+
+
+def _settings_elsewhere(root: Path) -> list[Diagnostic]:
+    """A warning if not this folder, but one above or below it has the plugin's settings."""
+    above = (folder for folder in root.resolve().parents[:ABOVE] if _has_plugin(folder))
+    below = (folder for folder in _folders_below(root) if _has_plugin(folder))
+    other = next(below, None) or next(above, None)
+    if other is None:
+        return []
+    return [diagnostics.at("O101", VaultPath("."), 1, shlex.quote(str(other)))]
+
+
+def _has_plugin(folder: Path) -> bool:
+    """Whether a folder is a vault with the plugin's settings, or its fork's."""
+    return _is_there(folder / PLUGIN) or _is_there(folder / FORK)
+
+
+def _folders_below(root: Path) -> Iterator[Path]:
+    """The nearest folders below, level by level."""
+    level, count = [root], 0
+    for _ in range(BELOW):
+        below: list[Path] = []
+        for folder in level:
+            count += 1
+            if count > FOLDERS:
+                return
+            try:
+                with os.scandir(folder) as entries:
+                    names = [e.name for e in entries if e.is_dir(follow_symlinks=False)]
+            except OSError:
+                continue  # `read` tells which folders it cannot read
+            visible = (name for name in names if not name.startswith("."))
+            below += [folder / name for name in sorted(visible, key=order)]
+        yield from below
+        level = below
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something, be it a link that leads nowhere."""
+    return path.is_symlink() or path.exists()
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something, as far as one may look."""
+    try:
+        return _exists(path)
+    except OSError:
+        return False
+
+
+# ---------------------------------------------------------------- its files and documents
+
+
+def read(root: Path, in_force: Settings) -> Contents:
+    """All that a vault holds: its documents' texts, and the names of its files.
+
+    What cannot be read is a diagnostic, and the rest goes on.
+
+    Raises:
+        Obs2ankiError: `root` cannot be read, holds nothing at all, or keeps its reviews in a
+            file of their own.
+    """
+    _assert_vault(root)
+    found, said = _Listing(root).everything()
+    _refuse_schedule_data(found)
+    documents = [file for file in found if file.document]
+    if not documents and not said:
+        sentence = f"The vault {root} holds no Markdown document."
+        raise Obs2ankiError(f"{sentence} Name the folder that you open in Obsidian.")
+    taken: list[Source] = []
+    ignored: list[Source] = []
+    unread: list[Skipped] = []
+    for file in documents:
+        source, complaints = _source(root, file)
+        said += complaints
+        if source is None:
+            unread.append(Skipped(file.path, complaints[0].message))
+        elif _is_ignored(file.path, in_force):
+            ignored.append(source)
+        else:
+            taken.append(source)
+    return Contents(
+        root=root,
+        name=_vault_name(root),
+        sources=tuple(taken),
+        ignored=tuple(ignored),
+        unread=tuple(unread),
+        files=tuple(file.path for file in found),
+        diagnostics=tuple(said),
+        spelt={file.path: file.disk for file in found if file.path != file.disk},
+    )
+
+
+def digest(file: Path) -> tuple[str, int]:
+    """A file's SHA-256, as hex digits, and its size in bytes; read in pieces.
+
+    Raises:
+        Obs2ankiError: the file cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
+    except OSError as error:
+        sentence = f"{file} cannot be read: {_reason(error)}."
+        raise Obs2ankiError(f"{sentence} Mend its permissions, then try again.") from error
+
+
+def _vault_name(root: Path) -> str:
+    """The vault's name, as Obsidian takes it from its folder."""
+    return unicodedata.normalize("NFC", root.resolve().name) or "vault"
+
+
+def _is_ignored(path: VaultPath, in_force: Settings) -> bool:
+    """Whether the plugin's list or ours leaves a document out."""
+    patterns = (*in_force.grammar.folders_to_ignore, *in_force.select.ignore)
+    if not patterns:
+        return False
+    from obs2anki import globs
+
+    return globs.ignored_by(path, patterns)
+
+
+def _refuse_schedule_data(found: Iterable[_File]) -> None:
+    """Raise an Obs2ankiError if the reviews are not in the documents."""
+    for file in found:
+        if file.path.rpartition("/")[2].casefold() == SCHEDULE_DATA:
+            raise Obs2ankiError(
+                f"This vault keeps its reviews in {file.path}, which this version cannot read; "
+                "exporting would make every card new. "
+                "Let the plugin store them in the documents again, then remove that file."
+            )
+
+
+def _source(root: Path, file: _File) -> tuple[Source | None, list[Diagnostic]]:
+    """A document as read, or None, and what is to be said of it."""
+    try:
+        data = _bytes(f"{root}/{file.disk}")
+    except OSError as error:
+        return None, [diagnostics.at("O202", file.path, 1, _reason(error))]
+    try:
+        content = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return None, [_not_utf8(file.path, data, error.start)]
+    if "\0" not in content:
+        return Source(file.path, content), []
+    line, column = _place(content[: content.index("\0")])
+    said = diagnostics.at("O206", file.path, line, column=column)
+    return Source(file.path, content.replace("\0", "")), [said]
+
+
+# UTF-32 first: its mark begins with that of UTF-16.
+_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+
+
+def _not_utf8(path: VaultPath, data: bytes, offset: int) -> Diagnostic:
+    """Says where a document stops being UTF-8, and what it is if that is plain."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return diagnostics.at("O201", path, 1, f"0: it is {encoding}")
+    # utf-8-sig counts from behind the mark.
+    offset += 3 * data.startswith(b"\xef\xbb\xbf")
+    line, column = _place(data[:offset].decode("utf-8-sig"))
+    return diagnostics.at("O201", path, line, offset, column=column)
+
+
+def _place(before: str) -> tuple[int, int]:
+    """Line and column, 1-based, of what stands behind a text."""
+    lines = re.split(r"\r\n|\r|\n", before)
+    return len(lines), len(lines[-1]) + 1
+
+
+def _bytes(path: str | Path) -> bytes:
+    """What a regular file holds; a pipe or device is never waited for.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    binary, at_once = getattr(os, "O_BINARY", 0), getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, os.O_RDONLY | binary | at_once)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is no file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    """Why the system refused, without the path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+# ---------------------------------------------------------------- listing
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A visible file."""
+
+    path: VaultPath
+    disk: str
+    """Its path below the root as the disk spells it."""
+    document: bool
+
+
+@dataclass(slots=True)
+class _Listing:
+    """The names below a folder, gathered folder by folder."""
+
+    root: Path
+    files: list[_File] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    """Symbolic links that have not been looked at."""
+    said: list[Diagnostic] = field(default_factory=list)
+    followed: set[Path] = field(default_factory=set)
+    """Files and folders that can be seen through links only."""
+
+    def everything(self) -> tuple[list[_File], list[Diagnostic]]:
+        """Every visible file in vault order, whatever order the disk lists them in."""
+        self.walk("", None)
+        real = self.root.resolve()
+        while self.links:
+            self.links.sort(key=order, reverse=True)
+            self.follow(self.links.pop(), real)
+        ranked = sorted((order(file.path), file.path, file.disk, file) for file in self.files)
+        self.said.sort(key=lambda one: (order(one.path), one))
+        return _each_once([file for *_, file in ranked]), self.said
+
+    def walk(self, top: str, real: Path | None) -> None:
+        """Gather what lies below a folder; `real` is where it lies if a link led there."""
+        folders = [(top, real)]
+        while folders:
+            folder, real = folders.pop()
+            if real is not None:
+                if real in self.followed:
+                    continue
+                self.followed.add(real)
+            try:
+                with os.scandir(f"{self.root}/{folder}") as entries:
+                    visible = [entry for entry in entries if not entry.name.startswith(".")]
+            except OSError as error:
+                place = _vault_path(folder)
+                self.said.append(diagnostics.at("O105", place, 1, place, _reason(error)))
+                continue
+            if real is not None:
+                visible.sort(key=lambda entry: order(entry.name), reverse=True)
+            for entry in visible:
+                disk = f"{folder}/{entry.name}" if folder else entry.name
+                inner = real / entry.name if real else None
+                if not entry.name.isascii() and _is_no_unicode(entry.name):
+                    shown = ascii(disk)[1:-1]
+                    self.said.append(diagnostics.at("O108", VaultPath(shown), 1, shown))
+                elif entry.is_symlink():
+                    self.links.append(disk)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append((disk, inner))
+                elif entry.is_file(follow_symlinks=False) and inner not in self.followed:
+                    self.add(disk, document=_is_document(disk))
+                    if inner is not None:
+                        self.followed.add(inner)
+
+    def add(self, disk: str, *, document: bool) -> None:
+        """Note a file."""
+        self.files.append(_File(_vault_path(disk), disk, document))
+
+    def follow(self, disk: str, root: Path) -> None:
+        """Follow a symbolic link, if it stays in the vault and shows what is not seen anyway.
+
+        Obsidian as well ignores a link from one folder of a vault to another.
+        """
+        path = _vault_path(disk)
+        try:
+            real = Path(f"{self.root}/{disk}").resolve()
+            folder, file = real.is_dir(), real.is_file()
+        except (OSError, RuntimeError):  # a link to itself
+            real, folder, file = root / disk, False, False
+        if not real.is_relative_to(root):
+            self.said.append(diagnostics.at("O106", path, 1, path))
+            return
+        seen = not any(part.startswith(".") for part in real.relative_to(root).parts)
+        if folder and not seen:
+            self.walk(disk, real)
+        elif file:
+            again = real in self.followed or (seen and _is_document(real.name))
+            self.add(disk, document=_is_document(disk) and not again)
+            self.followed.add(real)
+        elif not folder and _is_document(disk):
+            reason = "it is a symbolic link that leads nowhere"
+            self.said.append(diagnostics.at("O202", path, 1, reason))
+
+
+def _is_document(name: str) -> bool:
+    """Whether Obsidian takes a file for Markdown: it looks at the ending, without case."""
+    return name[-3:].lower() == ".md"
+
+
+def _vault_path(disk: str) -> VaultPath:
+    """A path as we write it: NFC."""
+    return VaultPath(disk if disk.isascii() else unicodedata.normalize("NFC", disk))
+
+
+def _is_no_unicode(name: str) -> bool:
+    """Whether a name is no Unicode: Python writes the bytes that are none as surrogates."""
+    return any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def _each_once(files: list[_File]) -> list[_File]:
+    """The files, where two have one path in NFC the second by the spelling that it has."""
+    exact = {file.disk for file in files}
+    taken: set[str] = set()
+    named: list[_File] = []
+    for file in files:
+        if file.path != file.disk and (file.path in exact or file.path in taken):
+            file = _File(VaultPath(file.disk), file.disk, file.document)
+        taken.add(file.path)
+        named.append(file)
+    return named
+
+
+# ---------------------------------------------------------------- vault order
+
+# Obsidian sorts by the browser's collation, in which punctuation comes before digits.
+_PUNCTUATION = "_-,;:!?.'\"()[]{}@*\\&#%`^+<=>|~$"
+_RANKS = str.maketrans({char: chr(rank) for rank, char in enumerate(" " + _PUNCTUATION, start=2)})
+_DIGITS = re.compile(r"[0-9]+")
+
+
+def order(path: str) -> str:
+    """The key that sorts paths as Obsidian's file list sorts names.
+
+    Folder by folder; without regard to case, accents and the ending `.md`; numbers by value,
+    `group-2` before `group-10`. Folders and documents stand among each other. Paths with one
+    key are to be sorted by themselves.
+    """
+    key = path[:-3] if _is_document(path) else path
+    if not key.isascii():
+        parted = unicodedata.normalize("NFKD", key)
+        key = "".join(char for char in parted if not "\u0300" <= char <= "\u036f")
+    key = key.casefold().translate(_RANKS).replace("/", "\x01")
+    return _DIGITS.sub(_number, key)
+
+
+def _number(found: re.Match[str]) -> str:
+    """Digits so that they sort by value: how many there are comes first."""
+    digits = found[0].lstrip("0")
+    return f"0{chr(len(digits))}{digits}"
