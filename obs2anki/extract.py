@@ -338,7 +338,7 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
         for item in left
         if item.cause == "orphan"
     ]
-    return Extraction(tuple(made), left, tuple(found))
+    return Extraction(tuple(made), left, tuple(sorted(found, key=lambda d: d.line)))
 
 
 def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
@@ -366,7 +366,7 @@ def reviews_in(text: str) -> int:
     count = 0
     for body in bodies:
         reviews, unreadable = review.of_comment(body)
-        count += max(sum(r is not None for r in reviews), len(unreadable))
+        count += sum(r is not None for r in reviews) + sum(not u.mended for u in unreadable)
     return count
 
 
@@ -415,7 +415,13 @@ def _reviews(
     reviews, unreadable = review.of_text(block.text)
     line = block.comments[0] if block.comments else block.line
     found = [
-        diagnostics.at("O402", document.path, line, problem.segment, problem.reason)
+        diagnostics.at(
+            "O407" if problem.mended else "O402",
+            document.path,
+            line,
+            problem.segment,
+            problem.reason,
+        )
         for problem in unreadable
     ]
     if any(r is not None for r in reviews[cards:]):

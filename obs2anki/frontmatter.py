@@ -13,6 +13,9 @@ import yaml
 from obs2anki.data import FrontmatterValue
 
 _Base = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+DEEPEST = 100
+"""Levels; libyaml takes time in proportion to depth times length."""
+
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -33,6 +36,8 @@ class TopLevel(_Base):  # type: ignore[misc,valid-type]  # the C loader is found
             match event:
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     depth += 1
+                    if depth > DEEPEST:
+                        raise yaml.YAMLError("it is nested too deeply")
                     if depth == 1 and isinstance(event, yaml.SequenceStartEvent):
                         return {}
                     if depth == 2:

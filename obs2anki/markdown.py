@@ -224,7 +224,8 @@ def _without_opening_tags(text: str) -> str:
     opening = _OPENING.match(text)
     start = position = opening.end() if opening else 0
     while tag := _WHOLE_TAG.match(text, position):
-        if tag[1].isdecimal() or not text[tag.end() : tag.end() + 1].isspace():
+        follows = text[tag.end() : tag.end() + 1]
+        if tag[1].isdecimal() or (follows and not follows.isspace()):
             break
         position = tag.end()
         while position < len(text) and text[position].isspace():

@@ -40,10 +40,12 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A segment that is no usable review, or only in part, and why."""
+    """A segment that is no review, or only in part, and why."""
 
     segment: str
     reason: str
+    mended: bool
+    """Whether a review was made of it all the same."""
 
 
 # ---------------------------------------------------------------- finding the comment
@@ -109,10 +111,10 @@ def of_comment(body: str) -> tuple[tuple[Review | None, ...], list[Unreadable]]:
             match read:
                 case str():
                     reviews.append(None)
-                    unreadable.append(Unreadable(segment[:80], read))
+                    unreadable.append(Unreadable(segment[:80], read, mended=False))
                 case (review, problem):
                     reviews.append(review)
-                    unreadable.append(Unreadable(segment[:80], problem))
+                    unreadable.append(Unreadable(segment[:80], problem, mended=True))
                 case _:
                     reviews.append(read)
     return tuple(reviews), unreadable
@@ -127,14 +129,14 @@ _Read = Review | tuple[Review, str] | str | None
 def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
     day = _day(due)
     if day is None:
-        return "the date is none"
+        return "its date is not a date"
     if day == _NEVER:
         return None
     days, percent = _integer(interval), _integer(ease)
     if days is None:
-        return "the interval is missing"
+        return "its interval is missing"
     if percent is None:
-        return Sm2Review(day, days, BASE_EASE), f"the ease is missing; {BASE_EASE} % is taken"
+        return Sm2Review(day, days, BASE_EASE), f"its ease is missing; {BASE_EASE} % is taken"
     return Sm2Review(day, days, percent)
 
 
@@ -145,9 +147,9 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
     interval, stability, difficulty, state, reps, lapses, _steps, last = (*fields, *[""] * 8)[:8]
     days = _number(interval)
     if instant is None:
-        return "the due time is none"
+        return "its due time is not a time"
     if days is None:
-        return "the interval is missing"
+        return "its interval is missing"
     memory = (_number(stability), _number(difficulty))
     counts = (_integer(state), _integer(reps), _integer(lapses))
     review = FsrsReview(

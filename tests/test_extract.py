@@ -1,0 +1,101 @@
+"""Cutting documents into flashcards, beyond what the plugin's own answers show."""
+
+from __future__ import annotations
+
+import pytest
+
+from obs2anki import extract
+from obs2anki.data import FlashcardType, Sm2Review
+from tests import golden_cases, written
+
+
+def told(text: str) -> str:
+    """Flashcards and findings, a line each."""
+    found = written.extraction(text, single_line="::", single_line_reversed=":::")
+    lines = []
+    for flashcard in found.flashcards:
+        lines.append(written.told(flashcard))
+        for ordinal in range(flashcard.card_count):
+            match flashcard.review(ordinal):
+                case None:
+                    pass
+                case Sm2Review(due, interval, ease):
+                    lines.append(f"  [card {ordinal}: {due}, {interval} days, {ease} %]")
+                case review:
+                    lines.append(f"  [card {ordinal}: {review.due}, {review.interval} days]")
+    lines += (f"{d.line}: {d.code} {d.message}" for d in found.diagnostics)
+    return "\n".join(lines)
+
+
+@golden_cases.cases("extract")
+def test_golden(case: golden_cases.Case) -> None:
+    golden_cases.hold(case, told)
+
+
+def test_mended_html_comments_hide_only_themselves() -> None:
+    text = "<!-- one\nline;; inside\n-->\nQ;; A\n<!-- two -->\nQ2;; A2"
+    plain = written.extraction(text)
+    mended = written.extraction(text, mend=frozenset({"html-comments"}))
+    assert [f.sides[0] for f in plain.flashcards] == []
+    assert [f.sides[0] for f in mended.flashcards] == ["Q", "Q2"]
+    assert mended.diagnostics == ()
+
+
+def test_a_mended_callout_ends_at_a_blank_line() -> None:
+    text = "Q;; A\n> [!sr|card-metadata]\n> nothing\n\nQ2;; A2"
+    mended = written.extraction(text, mend=frozenset({"callouts"}))
+    assert [f.sides for f in mended.flashcards] == [("Q", " A"), ("Q2", " A2")]
+
+
+def test_a_proved_separator_is_in_force_beside_the_first() -> None:
+    more = (("::", FlashcardType.SINGLE_LINE_BASIC),)
+    found = written.extraction("a:: 1\nb;; 2", more_inline=more)
+    assert [f.sides for f in found.flashcards] == [("a", " 1"), ("b", " 2")]
+
+
+def test_a_bad_cloze_pattern_leaves_the_others_in_force() -> None:
+    patterns = ("==answer==", "**[123;;]answer[;;hint]**")
+    found = written.extraction("The **sun** and ==moon==", cloze_patterns=patterns)
+    assert [written.told(f) for f in found.flashcards] == [
+        "1-1 cloze: The [...] and ==moon== -> The sun and ==moon=="
+    ]
+
+
+def test_reviews_swallowed_by_a_comment_are_left_behind_at_their_line() -> None:
+    found = written.extraction("<!-- x -->\n<!--SR:!2024-05-01,12,230-->\n\nQ;; A")
+    assert [(left.line, left.cause, left.reviews) for left in found.left_behind] == [
+        (2, "comment", 1)
+    ]
+
+
+def test_an_orphan_names_the_likely_separator() -> None:
+    found = written.extraction("front :: back\n<!--SR:!2024-05-01,12,230!2024-05-02,1,230-->")
+    assert [(left.cause, left.reviews, left.separator) for left in found.left_behind] == [
+        ("orphan", 2, "::")
+    ]
+
+
+def test_an_example_in_a_code_block_is_no_review() -> None:
+    found = written.extraction("```\n<!--SR:!2024-05-01,12,230-->\n```\n\nQ;; A")
+    assert found.left_behind == ()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[", "`", "==", "{{", "==x==", "<!--SR:", "#a ", ";;", " ^a", "!1,", "Q\n?\n", "`a` ", "\\"],
+)
+def test_a_hundred_thousand_of_anything_are_read(unit: str) -> None:
+    found = written.extraction("Q;; A\n\n" + "x " + unit * 100_000 + "\n\nlast;; one")
+    assert found.flashcards[0].sides == ("Q", " A")
+    assert found.flashcards[-1].sides == ("last", " one")
+    assert all(flashcard.card_count <= 500 for flashcard in found.flashcards)
+
+
+def test_five_megabytes_of_one_cloze_flashcard_are_read() -> None:
+    text = "lorem ipsum ==dolor;hint== sit `amet` consectetur #tag\n" * 100_000
+    (flashcard,) = written.extraction(text).flashcards
+    assert flashcard.card_count == 500
+    fronts = extract.faces(flashcard)
+    front, back = next(fronts)
+    assert front.count("[...]") == 1
+    assert "==" not in front + back
