@@ -1,0 +1,69 @@
+"""GUIDs: stable, all different, and the same for everybody."""
+
+from __future__ import annotations
+
+from genanki import guid_for
+
+from obs2anki import identity
+from tests import written
+
+
+def guids(text: str, path: str = "a.md") -> list[str]:
+    return list(identity.assign(written.flashcards(text, path), "obs2anki"))
+
+
+def test_a_guid_is_made_of_namespace_and_question() -> None:
+    assert guids("Capital of Norway;; Oslo") == [guid_for("obs2anki", "Capital of Norway")]
+    (other,) = identity.assign(written.flashcards("Capital of Norway;; Oslo"), "another")
+    assert other == guid_for("another", "Capital of Norway")
+
+
+def test_neither_place_nor_form_nor_review_nor_tags_play_a_part() -> None:
+    same = [
+        "Q and more;; A",
+        "Q  and more\t;;; B",
+        "Q and more\n?\nC",
+        "Q and\nmore\n??\nC ^id",
+        "#tag Q and more;; A #other\n<!--SR:!2024-05-01,3,250-->",
+        "# Heading\n\nQ and more;; A <!--SR:!2024-05-01,3,250-->",
+    ]
+    assert {guids(text, path)[0] for text in same for path in ("a.md", "b/c.md")} == {
+        guid_for("obs2anki", "Q and more")
+    }
+
+
+def test_text_is_compared_in_one_unicode_form() -> None:
+    assert guids("caf\u00e9;; A") == guids("cafe\u0301;; A")
+
+
+def test_the_next_with_the_same_question_has_its_answer_too() -> None:
+    assert guids("Q;; A\nQ;; B") == [guid_for("obs2anki", "Q"), guid_for("obs2anki", "Q", "B")]
+
+
+def test_exact_copies_have_path_and_count_too() -> None:
+    assert guids("Q;; A\nQ;; A\nQ;; A") == [
+        guid_for("obs2anki", "Q"),
+        guid_for("obs2anki", "Q", "A", "a.md", 1),
+        guid_for("obs2anki", "Q", "A", "a.md", 2),
+    ]
+
+
+def test_a_guid_that_is_known_is_not_given_again() -> None:
+    flashcards = written.flashcards("Q;; A")
+    first = identity.assign(flashcards, "obs2anki")
+    second = identity.assign(flashcards, "obs2anki", known=first)
+    assert first != second == (guid_for("obs2anki", "Q", "A"),)
+
+
+def test_marking_other_words_of_a_cloze_text_asks_the_same() -> None:
+    assert guids("==Oslo== is in Norway") == guids("Oslo is in ==Norway==")
+
+
+def test_a_thousand_copies_are_all_different() -> None:
+    assert len(set(guids("Q;; A\n" * 1000))) == 1000
+
+
+def test_the_id_stands_for_the_guid_in_plain_digits() -> None:
+    (guid,) = identity.assign(written.flashcards("Q;; A"), "obs2anki")
+    assert len(identity.note_id(guid)) == 16
+    int(identity.note_id(guid), 16)
