@@ -23,7 +23,7 @@ from pathlib import Path
 from obs2anki import diagnostics, settings
 from obs2anki.data import Diagnostic, Skipped, Source, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
-from obs2anki.settings import Layer, Problem, Settings, SettingsError
+from obs2anki.settings import Layer, Override, Problem, Settings, SettingsError
 
 PLUGIN = ".obsidian/plugins/obsidian-spaced-repetition"
 FORK = ".obsidian/plugins/obsidian-spaced-repetition-recall"
@@ -87,6 +87,7 @@ def find_settings(root: Path, options: Layer = ()) -> tuple[Settings, list[Diagn
     found: list[Diagnostic] = []
     problems: list[Problem] = []
     layers: list[Layer] = []
+    here: Layer
     data_json = _data_json(root)
     for relative, reader in ((data_json, settings.from_plugin), (OURS, settings.from_toml)):
         try:
@@ -96,8 +97,11 @@ def find_settings(root: Path, options: Layer = ()) -> tuple[Settings, list[Diagn
     if problems:
         raise SettingsError(problems)
     app, said = _app_layer(root)
-    base = settings.WITH_PLUGIN if data_json else settings.WITHOUT_PLUGIN
-    in_force = settings.merge(base, app, *layers, options)
+    base, here = settings.WITHOUT_PLUGIN, ()
+    if data_json:
+        base = settings.WITH_PLUGIN
+        here = (Override("plugin", True, data_json.rpartition("/")[0]),)
+    in_force = settings.merge(base, here, app, *layers, options)
     if data_json and data_json.startswith(f"{FORK}/"):
         found.append(diagnostics.at("O102", VaultPath(data_json), 1))
     if not data_json and not any(key.startswith("grammar.") for key, _ in in_force.origin):
@@ -212,8 +216,16 @@ def _folders_below(root: Path) -> Iterator[Path]:
 
 
 def _exists(path: Path) -> bool:
-    """Whether there is something, be it a link that leads nowhere."""
-    return path.is_symlink() or path.exists()
+    """Whether there is something, be it a link that leads nowhere.
+
+    Raises:
+        OSError: one may not look. (From Python 3.14 on `Path.exists` would say no.)
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _is_there(path: Path) -> bool:

@@ -1,6 +1,8 @@
 """Expected answers are those of minimatch 10.2.5 (`path.startsWith(p) || minimatch(path, p)`)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from obs2anki import globs
 
@@ -100,3 +102,20 @@ def test_an_ignored_folder_is_a_prefix_or_a_glob(path: str, pattern: str, expect
 )
 def test_no_pattern_takes_for_ever(pattern: str) -> None:
     assert globs.matches("a" * 250 + "/" + "a" * 250, pattern) is False
+
+
+@given(st.text(alphabet="ab/*?[]!(){}|,.\\+@-^:1é😀") | st.text())
+def test_any_pattern_is_understood_and_negation_turns_it_round(pattern: str) -> None:
+    if pattern.startswith(("!", "#")):
+        pattern = f"/{pattern}"
+    answers = {globs.matches("a/b.md", bangs + pattern) for bangs in ("", "!!")}
+    assert answers == {not globs.matches("a/b.md", f"!{pattern}")}
+
+
+@given(st.lists(st.sampled_from(["a", "b.md", "é", "😀", "x y", "[1]"]), min_size=1))
+def test_a_path_of_plain_names_matches_itself_and_double_stars(names: list[str]) -> None:
+    path = "/".join(names)
+    escaped = path.replace("[", "\\[")
+    assert globs.matches(path, escaped)
+    assert globs.matches(path, "**")
+    assert globs.matches(path, f"**/{escaped}")

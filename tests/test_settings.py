@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from obs2anki import settings
 from obs2anki.data import FlashcardType, Source, VaultPath
@@ -222,6 +224,23 @@ def test_every_data_json_of_the_vectors_is_read() -> None:
         written = case["data_json"]["settings"]
         assert list(grammar.flashcard_tags) == written["flashcardTags"]
         assert grammar.single_line == written.get("singleLineCardSeparator", "::")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+SPELLINGS = sorted({spelling for key in settings.KEYS for spelling in key.plugin})
+
+
+@given(st.dictionaries(st.sampled_from(SPELLINGS), JSON))
+def test_any_data_json_is_read_or_refused_with_its_lines(written: dict[str, object]) -> None:
+    try:
+        plugin({"settings": written})
+    except SettingsError as error:
+        assert all(one.line == 1 and one.origin == "data.json" for one in error.problems)
+        assert len(error.problems) == len(str(error).splitlines())
 
 
 # ---------------------------------------------------------------- Obsidian's app.json
@@ -451,6 +470,16 @@ def test_all_problems_of_a_file_are_told_at_once() -> None:
 )
 def test_broken_toml_is_an_error_with_its_line(content: str, line: int) -> None:
     assert complaint(content).startswith(f"obs2anki.toml:{line}: This file is no valid TOML")
+
+
+@given(st.text(alphabet="[]=\"'\n.#{},a1 \\\t"))
+def test_any_text_is_read_as_toml_or_refused(content: str) -> None:
+    try:
+        layer = from_toml(content, "obs2anki.toml")
+    except SettingsError as error:
+        assert all(str(one).startswith("obs2anki.toml") for one in error.problems)
+    else:
+        assert layer == ()
 
 
 def test_toml_of_a_hundred_thousand_brackets_is_an_error() -> None:
