@@ -13,6 +13,7 @@ does beside the `$`, `[` or `=` that stood there.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import quote
@@ -49,7 +50,8 @@ def without_noncharacters(text: str) -> str:
 class Atom:
     """Something put aside: its HTML, and its source for where no HTML can stand."""
 
-    html: str
+    html: str | Callable[[], str]
+    """Called when it is put back, if that has effects: a medium is packed where it is shown."""
     source: str
     in_link: str | None = None
     """What stands for it inside of another link; None = the HTML."""

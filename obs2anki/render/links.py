@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from urllib.parse import quote, unquote
 
@@ -48,6 +49,10 @@ SCHEMES = frozenset(
 
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0]")  # as browsers do when they read a scheme
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+# What Obsidian plays in place, and an image cannot.
+_NO_IMAGE = re.compile(
+    r"//(?:www\.|m\.)?(?:youtube\.com|youtu\.be|vimeo\.com|twitter\.com|x\.com)/"
+)
 _SIZE = re.compile(r"([0-9]{1,5})(?:x([0-9]{1,5}))?")
 
 
@@ -92,11 +97,11 @@ class Links:
         source = ("![[" if embed else "[[") + TOKEN.sub("", inner) + "]]"
         shown, _, alias = inner.partition("|")
         path, mark, subpath = TOKEN.sub("", shown).strip().partition("#")
-        label = _label(alias.strip() or shown.strip())
+        label = _label(alias.strip() or _of_target(shown.strip()))
         if self.library is None:
             return Atom(label, source)
         if embed:
-            return Atom(self._embed(path.strip(), mark + subpath, alias), source)
+            return Atom(partial(self._embed, path.strip(), mark + subpath, alias), source)
         file = self.library.resolve(path, self.place.path) if path else self.place.path
         url = obsidian_url(self.place.vault, file or path, mark + subpath)
         return Atom(f'<a href="{attribute(url)}">{label}</a>', source, in_link=label)
@@ -109,7 +114,7 @@ class Links:
         if extension(file) in IMAGES or extension(file) in SOUNDS:
             return self._shown(file, {"alt": alt, "width": width, "height": height})
         url = obsidian_url(self.place.vault, file, subpath)
-        return f'<a href="{attribute(url)}">{_label(alt or path + subpath)}</a>'
+        return f'<a href="{attribute(url)}">{_label(alt or _of_target(path + subpath))}</a>'
 
     def href(self, url: str) -> str | None:
         """Where a Markdown link leads; None if it may lead nowhere."""
@@ -136,6 +141,8 @@ class Links:
         if isinstance(source, Missing):
             return source.html
         if isinstance(source, str):
+            if _NO_IMAGE.search(source):
+                return f'<a href="{attribute(source)}">{_label(alt or source)}</a>'
             return tag("img", shown | {"src": source})
         return self._shown(source.path, shown)
 
@@ -187,7 +194,7 @@ class Links:
         if file is not None:
             return file
         if self.library.leaves_vault(path, self.place.path):
-            return self._missing("O602", "outside the vault", path)
+            return self._missing("O602", "outside the vault", unquote(path))
         return self._missing("O601", "missing", unquote(path))
 
     def _missing(self, code: str, why: str, name: str, *details: object) -> Missing:
@@ -230,9 +237,12 @@ def tag(name: str, attributes: dict[str, str]) -> str:
 
 
 def _label(text: str) -> str:
-    """The text of a link as Obsidian shows it: `a#b` as `a > b`."""
-    shown = text.removeprefix("#").replace("#", " > ") if "#" in text else text
-    return inert(escape(shown, quote=False))
+    return inert(escape(text, quote=False))
+
+
+def _of_target(target: str) -> str:
+    """A link's target as Obsidian shows it: `a#b` as `a > b`."""
+    return target.removeprefix("#").replace("#", " > ")
 
 
 def _alt_and_size(text: str) -> tuple[str, str, str]:

@@ -36,12 +36,12 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     escaped = raw and markdown.count("<") > _MOST_TAGS
     options = _options(strict_line_breaks, _has_footnotes(markdown), escaped)
     result = comrak.render_markdown(markdown, *options)
-    if raw and not escaped:
-        result = _cleaner().clean(result)
+    # nh3 writes `<br>`; without it ` />` stands in tags only, for comrak escapes `>` elsewhere.
+    result = _cleaner().clean(result) if raw and not escaped else result.replace(" />", ">")
     if "footnote" in result:
         result = _plain_footnotes(result)
     result = _without_delimiters(inert(result))
-    if not shelf.empty or "<a " in result or "src=" in result or "<img" in result:
+    if raw or not shelf.empty or "<a " in result or "<img" in result:
         result = _Walk(shelf, links).over(result)
     return _unwrapped(result.rstrip("\n"))
 
@@ -189,6 +189,10 @@ _ATTRIBUTE = re.compile(r'([a-zA-Z][a-zA-Z-]*)="([^"]*)"')
 _TOKEN_IN_TAG = re.compile("[\ufdd0-\ufdd7]")
 
 
+_CONTENT = '\n<div class="callout-content">'
+_EMPTY_CONTENT = f"{_CONTENT}\n</div>"
+
+
 class _Walk:
     """One walk over the tags and tokens of a page."""
 
@@ -204,7 +208,8 @@ class _Walk:
 
     def over(self, page: str) -> str:
         """The page, mended."""
-        return _PIECE.sub(self._piece, page)
+        mended = _PIECE.sub(self._piece, page)
+        return mended.replace(_EMPTY_CONTENT, "") if self.shelf.callouts else mended
 
     def _piece(self, match: re.Match[str]) -> str:
         if match["callout"] is not None:
@@ -218,6 +223,8 @@ class _Walk:
                 return self._anchor(closing, match["rest"])
             case "img":
                 return self.links.image(self._attributes(match["rest"]))
+            case "input" if 'type="checkbox"' not in match["rest"]:
+                return ""  # a task's box is all that nothing can be typed into
             case "audio" | "video" | "source" as player if not closing:
                 return self._player(player, match["rest"])
             case "code" | "pre":
@@ -226,7 +233,7 @@ class _Walk:
                 return self._quote(match[0], closing)
             case "p" if self.in_title and closing:
                 self.in_title = False
-                return '</strong></div>\n<div class="callout-content">'
+                return f"</strong></div>{_CONTENT}"
         if _TOKEN_IN_TAG.search(match[0]):
             return self.shelf.source(match[0])
         return match[0]
@@ -242,9 +249,8 @@ class _Walk:
             return attribute(atom.source)
         if self.anchors and atom.in_link is not None:
             return atom.in_link
-        if atom.maths and self.shelf.opened:
-            return f"{MATHS_IN}{atom.html}{MATHS_OUT}"
-        return atom.html
+        html = atom.html if isinstance(atom.html, str) else atom.html()
+        return f"{MATHS_IN}{html}{MATHS_OUT}" if atom.maths and self.shelf.opened else html
 
     def _callout(self, number: int) -> str:
         self.quotes.append(True)
