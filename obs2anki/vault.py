@@ -436,8 +436,6 @@ class _Listing:
                 place = _vault_path(folder)
                 self.said.append(diagnostics.at("O105", place, 1, place, _reason(error)))
                 continue
-            if real is not None:
-                visible.sort(key=lambda entry: order(entry.name), reverse=True)
             for entry in visible:
                 disk = f"{folder}/{entry.name}" if folder else entry.name
                 inner = real / entry.name if real else None
