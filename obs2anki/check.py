@@ -15,8 +15,8 @@ from obs2anki.data import Diagnostic, Flashcard
 def empty_sides(flashcard: Flashcard) -> Iterator[Diagnostic]:
     """A question without an answer, or the other way round."""
     if flashcard.cloze is None:
-        for name, side in zip(("front", "back"), flashcard.sides, strict=True):
-            if not markdown.trim(markdown.shown(side)):
+        for name, side in zip(("front", "back"), flashcard.shown, strict=True):
+            if not markdown.trim(side):
                 yield diagnostics.at("O301", flashcard.path, flashcard.line, name)
 
 

@@ -170,9 +170,17 @@ class Flashcard:
     line: int
     end_line: int
     sides: tuple[str, ...]
-    """Front and back as Markdown, not trimmed; a cloze has one side, marks included."""
+    """Front and back as the plugin has them, not trimmed; a cloze has one side, marks included."""
+    shown: tuple[str, ...]
+    """The sides as they are learnt: no tags at the edges, no block id, no trace of a comment.
+
+    Unlike `sides` they are the same whether there is a review or not.
+    """
     cloze: Cloze | None
     block_id: str | None
+    """As the plugin sees it: not, where a leading tag and a review hide it from it."""
+    anchor: str | None
+    """The block id that a link can name."""
     context: tuple[str, ...]
     """The headings above it, outermost first."""
     leading_tag: str | None

@@ -33,7 +33,7 @@ from obs2anki.data import (
     LeftBehind,
     Review,
 )
-from obs2anki.markdown import SPACE, SR_CALLOUT, trim
+from obs2anki.markdown import SPACE, SR_CALLOUT, shown, trim
 from obs2anki.settings import Grammar
 
 _LEADING_TAG = re.compile(rf"#[^#{re.escape(SPACE)}]+")
@@ -377,7 +377,8 @@ def _flashcard(
     grammar: Grammar,
     patterns: cloze.Patterns,
 ) -> tuple[Flashcard, list[Diagnostic]]:
-    question = _question(block.text, grammar)
+    question = _question(review.without_comments(block.text))
+    learnt = _question(review.without_comment_lines(block.text)) if block.comments else question
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
     if block.type is FlashcardType.CLOZE:
@@ -389,8 +390,10 @@ def _flashcard(
         line=block.line,
         end_line=block.end_line,
         sides=_sides(question.text, block),
+        shown=tuple(shown(side) for side in _sides(learnt.text, block)),
         cloze=deletions,
         block_id=question.block_id,
+        anchor=learnt.block_id,
         context=headings,
         leading_tag=None if grammar.folders_as_decks else question.leading_tag,
         topics=(),
@@ -444,8 +447,8 @@ class _Question:
     block_id: str | None
 
 
-def _question(original: str, grammar: Grammar) -> _Question:
-    bare = review.without_comments(original) if review.OPENER in original else original
+def _question(bare: str) -> _Question:
+    """Take a block's text apart that has lost its comments."""
     text, leading = bare.rstrip(SPACE), None
     start = bare.lstrip(SPACE)
     if start.startswith("#") and (tag := _LEADING_TAG.match(start)):

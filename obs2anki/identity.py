@@ -26,20 +26,16 @@ class Key:
 
 
 def key(flashcard: Flashcard) -> Key:
-    """The question and the answer as shown: without tags at the edges, block id, white space.
+    """The question and the answer as they are shown, in one form of Unicode and white space.
 
     A cloze's question is its text with every answer in place, so that marking other words
     asks the same; its answer is the text with its marks.
     """
-    first = flashcard.sides[0]
+    first = flashcard.shown[0]
     if flashcard.cloze is not None:
         solved = cloze.solved(first, flashcard.cloze)
-        return Key(_comparable(solved), _comparable(first))
-    return Key(_comparable(first), _comparable(flashcard.sides[1]))
-
-
-def _comparable(side: str) -> str:
-    return markdown.normalised(markdown.shown(side))
+        return Key(markdown.normalised(solved), markdown.normalised(first))
+    return Key(markdown.normalised(first), markdown.normalised(flashcard.shown[1]))
 
 
 def assign(

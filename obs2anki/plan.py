@@ -140,7 +140,7 @@ def make(
 
     `found` are findings of whoever read the vault; `step` may watch the documents go by.
     """
-    gathered = _Gathered(diagnostics=list(found))
+    gathered = _Gathered(diagnostics=[*found, *_unusable_patterns(settings)])
     for source in step(vault.sources):
         _gather(source, settings, vault.name, gathered)
     for source in vault.ignored:
@@ -167,6 +167,14 @@ def make(
         left_behind=_in_order(gathered.left_behind, vault),
         diagnostics=_in_order(gathered.diagnostics, vault),
     )
+
+
+def _unusable_patterns(settings: Settings) -> Iterator[Diagnostic]:
+    """The plugin would load nothing at all; here the other patterns stay in force."""
+    origin = dict(settings.origin).get("grammar.cloze_patterns", "")
+    _, bad = cloze.compile_patterns(settings.grammar.cloze_patterns)
+    for pattern in bad:
+        yield diagnostics.at("O104", VaultPath(origin), 1, pattern.pattern, pattern.reason)
 
 
 _Item = TypeVar("_Item", Skipped, LeftBehind, Diagnostic)
@@ -290,10 +298,8 @@ class _Desk:
         place = self._place(flashcard)
         html: list[str] = []
         media: list[Media] = []
-        for side in flashcard.sides:
-            rendered, found = render.side(
-                markdown.shown(side), place, self.library, self.settings.obsidian
-            )
+        for side in flashcard.shown:
+            rendered, found = render.side(side, place, self.library, self.settings.obsidian)
             html.append(rendered.html or EMPTY)
             media += rendered.media
             self.diagnostics += found
@@ -305,7 +311,7 @@ class _Desk:
     ) -> tuple[dict[str, str], tuple[Media, ...], tuple[int, ...]]:
         """Fields, media, and the ordinals that the text yields: Anki needs a card for each."""
         assert flashcard.cloze is not None
-        marked = cloze.marked(markdown.shown(flashcard.sides[0]), flashcard.cloze)
+        marked = cloze.marked(flashcard.shown[0], flashcard.cloze)
         rendered, found = render.cloze(
             marked, self._place(flashcard), self.library, self.settings.obsidian
         )
@@ -332,7 +338,7 @@ class _Desk:
         title = PurePosixPath(flashcard.path).stem
         return {
             "Context": render.context(title, _headings(flashcard)) if cards.context else "",
-            "Source": render.source_link(self._place(flashcard), flashcard.block_id)
+            "Source": render.source_link(self._place(flashcard), flashcard.anchor)
             if cards.source
             else "",
             "Id": identity.note_id(guid),
@@ -354,7 +360,7 @@ def _headings(flashcard: Flashcard) -> tuple[str, ...]:
     """The headings above the question, without one that is the question itself."""
     own = {
         markdown.normalised(line.lstrip("# \t"))
-        for side in flashcard.sides
+        for side in flashcard.shown
         for line in side.split("\n")
         if line.lstrip().startswith("#")
     }

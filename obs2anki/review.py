@@ -85,6 +85,19 @@ def without_comments(text: str) -> str:
     return "".join((*pieces, text[position:]))
 
 
+def without_comment_lines(text: str) -> str:
+    """`text` without comments, and without the lines that held nothing else.
+
+    The plugin leaves such a line behind empty, so that a review would change what is learnt.
+    """
+    kept: list[str] = []
+    for line in text.split("\n"):
+        rest = without_comments(line) if OPENER in line else line
+        if rest == line or trim(rest):
+            kept.append(rest)
+    return "\n".join(kept)
+
+
 def of_text(text: str) -> tuple[tuple[Review | None, ...], list[Unreadable]]:
     """The reviews that a flashcard's text carries: those of its first SR comment.
 
