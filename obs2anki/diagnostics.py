@@ -41,6 +41,7 @@ RULES: dict[str, Rule] = {
     "O106": Rule(W_, "link leaves the vault", "{0} is a symbolic link that leads out of the vault; it was not followed.", "Copy the file into the vault if its flashcards should be exported."),
     "O107": Rule(W_, "unusable app.json", "Obsidian's own settings cannot be used: {0}", "Until they are mended, line breaks and attachments are as in a new vault."),
     "O108": Rule(W_, "name is not Unicode", "The name {0} is not Unicode, so Obsidian cannot show it; it was passed over.", "Rename it."),
+    "O109": Rule(W_, "no document", "The vault holds no Markdown document.", "Name the folder that you open in Obsidian."),
     # -- O2 documents
     "O201": Rule(E_, "document is not UTF-8", "The document is not UTF-8 (byte {0}), so none of its flashcards could be read.", "Save it as UTF-8; every other document is exported."),
     "O202": Rule(E_, "document cannot be read", "The document cannot be read: {0}.", "Mend its permissions; every other document is exported."),

@@ -245,16 +245,14 @@ def read(root: Path, in_force: Settings) -> Contents:
     What cannot be read is a diagnostic, and the rest goes on.
 
     Raises:
-        Obs2ankiError: `root` cannot be read, holds nothing at all, or keeps its reviews in a
-            file of their own.
+        Obs2ankiError: `root` cannot be read, or keeps its reviews in a file of their own.
     """
     _assert_vault(root)
     found, said = _Listing(root).everything()
     _refuse_schedule_data(found)
     documents = [file for file in found if file.document]
     if not documents and not said:
-        sentence = f"The vault {root} holds no Markdown document."
-        raise Obs2ankiError(f"{sentence} Name the folder that you open in Obsidian.")
+        said.append(diagnostics.at("O109", VaultPath("."), 1))
     taken: list[Source] = []
     ignored: list[Source] = []
     unread: list[Skipped] = []

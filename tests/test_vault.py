@@ -109,12 +109,12 @@ def test_a_file_instead_of_a_vault_is_an_error_that_names_the_vault(
 @pytest.mark.parametrize(
     "files", [{}, {".obsidian/app.json": "{}", ".trash/a.md": "x", "b.txt": "x"}]
 )
-def test_a_vault_without_documents_is_an_error_with_a_remedy(
+def test_a_vault_without_documents_is_told_with_a_remedy(
     tmp_path: Path, files: dict[str, str | bytes]
 ) -> None:
     write(tmp_path, files)
-    with pytest.raises(Obs2ankiError, match=r"holds no Markdown document\. Name the folder"):
-        read(tmp_path)
+    (told,) = read(tmp_path).diagnostics
+    assert (told.code, told.hint) == ("O109", "Name the folder that you open in Obsidian.")
 
 
 def test_a_vault_that_may_not_be_read_is_an_error_with_a_remedy(open_path: Path) -> None:
