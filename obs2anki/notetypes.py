@@ -73,7 +73,7 @@ _CSS = """\
 .card {
   --text: #1f2328; --ground: #ffffff; --faint: #6a737d; --line: #d8dee4; --raised: #f5f6f8;
   --link: #0b62c4; --cloze: #0b57d0; --mark: #fff0a3; --mark-text: #1f2328; --warn: #b35900;
-  margin: 0 auto; padding: 1em; max-width: 42em; box-sizing: border-box;
+  margin: 0; padding: 1em; box-sizing: border-box;
   font-family: -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif;
   font-size: 20px; line-height: 1.5; text-align: start; overflow-wrap: break-word;
   color: var(--text); background-color: var(--ground);
@@ -82,13 +82,14 @@ _CSS = """\
   --text: #e3e6ea; --ground: #22252a; --faint: #9aa3ad; --line: #444b54; --raised: #2d3138;
   --link: #79b4ff; --cloze: #8ab8ff; --mark: #6b5a12; --mark-text: #fff7d6; --warn: #f0a45d;
 }
+.context, .side, .notes, .source, hr { max-width: 42em; margin-inline: auto; }
 .context, .source { color: var(--faint); font-size: 0.7em; line-height: 1.4; }
 .context { margin-bottom: 0.8em; }
 .source { margin-top: 1.6em; }
 .source a { color: inherit; }
 .notes { margin-top: 1.2em; padding-top: 0.6em; border-top: 1px dashed var(--line); }
 .extra { margin-top: 1.2em; }
-hr, hr#answer { border: 0; border-top: 1px solid var(--line); margin: 1em 0; }
+hr { border: 0; border-top: 1px solid var(--line); margin-block: 1em; height: 0; }
 .side > :first-child { margin-top: 0; }
 .side > :last-child { margin-bottom: 0; }
 .empty, .missing { color: var(--warn); font-style: italic; }
@@ -96,8 +97,10 @@ a { color: var(--link); }
 h1, h2, h3, h4, h5, h6 { font-size: 1.1em; line-height: 1.3; margin: 0.8em 0 0.4em; }
 ul, ol { padding-inline-start: 1.5em; margin: 0.5em 0; }
 li.task-list-item { list-style: none; }
-li.task-list-item > input { margin-inline: -1.3em 0.4em; }
-img, svg, video, iframe { max-width: 100%; height: auto; }
+li > input[type="checkbox"] { margin-inline-end: 0.4em; }
+img, svg, video, iframe { max-width: 100%; }
+img { object-fit: contain; }
+img:not([height]), video { height: auto; }
 iframe { aspect-ratio: 16 / 9; border: 0; }
 audio { max-width: 100%; }
 table { display: block; max-width: 100%; overflow-x: auto; border-collapse: collapse; }

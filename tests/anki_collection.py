@@ -249,7 +249,11 @@ def decks_in_learning(col: Collection, moment: int) -> tuple[str, ...]:
 
 def complaints(col: Collection) -> tuple[str, ...]:
     """All that Anki would mend or delete: Check Database, Empty Cards, Check Media."""
+    schema = "select scm from col"
+    before = _db(col).scalar(schema)
     found = list(col._backend.check_database())
+    if _db(col).scalar(schema) != before:
+        found.append("the next sync has to go one way")
     found += [f"empty cards: {note}" for note in col.get_empty_cards().notes]
     media = col.media.check()
     found += [f"missing media: {name}" for name in media.missing]

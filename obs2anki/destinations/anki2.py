@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import starmap
 from typing import Any
 
 import genanki
@@ -53,7 +54,8 @@ def database(plan: Plan) -> sqlite3.Connection:
     """The collection that holds the notes of `plan`, in memory; the caller closes it.
 
     Raises ValueError where the plan breaks a promise: a GUID is empty or given twice, a note has
-    no card or too few fields. Anki would add such notes and never find them again.
+    no card or too few fields, a media file's name is a path. Anki would add such notes and never
+    find them again, or refuse the whole package.
     """
     connection = sqlite3.connect(":memory:")
     try:
@@ -195,8 +197,10 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
     def __init__(self, plan: Plan) -> None:
         """`plan` keeps its promises, else ValueError."""
         super().__init__(deck_or_decks=[])
-        _refuse_broken_promises(plan.notes)
-        self.plan = plan
+        _refuse_broken_promises(plan)
+        self.notes = plan.notes
+        self.rollover = plan.rollover
+        self.logged = plan.revlog
         self.filed = decks(plan.notes)
         self.notetypes = {notetype: _notetype(notetype) for notetype in Notetype}
 
@@ -208,47 +212,29 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         """
         super().write_to_db(cursor, timestamp, id_gen)  # the tables, and an empty collection
         self._describe(cursor, timestamp)
-        notes = sorted(self.plan.notes, key=lambda note: (note.created, note.position))
-        note_ids = dict(
-            zip(
-                (note.guid for note in notes),
-                ascending(note.created * 1000 for note in notes),
-                strict=True,
-            )
-        )
-        cards = [(note, card) for note in notes for card in note.cards]
-        card_ids = list(ascending(note.created * 1000 for note, _ in cards))
-        log_ids = _log_ids([card.scheduling for _, card in cards]) if self.plan.revlog else {}
-        _insert(
-            cursor,
-            "notes",
-            (
-                PackedNote(note, self.notetypes[note.notetype]).row(note_ids[note.guid])
-                for note in notes
-            ),
-        )
-        _insert(
-            cursor,
-            "cards",
-            (
-                PackedCard(card, note.position).row(
-                    card_ids[index],
-                    note_ids[note.guid],
-                    self.filed[note.deck].deck_id,
-                    note.mod,
-                    log_ids[index] // 1000 if index in log_ids else None,
-                )
-                for index, (note, card) in enumerate(cards)
-            ),
-        )
-        _insert(
-            cursor,
-            "revlog",
-            (
-                _log_row(log_id, card_ids[index], cards[index][1].scheduling)
-                for index, log_id in log_ids.items()
-            ),
-        )
+        notes = sorted(self.notes, key=lambda note: (note.created, note.position))
+        note_ids = list(ascending(note.created * 1000 for note in notes))
+        cards = [
+            (note_id, note, card)
+            for note_id, note in zip(note_ids, notes, strict=True)
+            for card in note.cards
+        ]
+        card_ids = list(ascending(note.created * 1000 for _, note, _ in cards))
+        schedulings = [card.scheduling for _, _, card in cards]
+        log_ids = _log_ids(schedulings) if self.logged else {}
+        logged = (log_ids[i] // 1000 if i in log_ids else None for i in range(len(cards)))
+        log = ((log_id, card_ids[i], schedulings[i]) for i, log_id in log_ids.items())
+        _insert(cursor, "notes", map(self._note_row, note_ids, notes))
+        _insert(cursor, "cards", map(self._card_row, card_ids, cards, logged))
+        _insert(cursor, "revlog", starmap(_log_row, log))
+
+    def _note_row(self, note_id: int, note: Note) -> Row:
+        return PackedNote(note, self.notetypes[note.notetype]).row(note_id)
+
+    def _card_row(self, card_id: int, of: tuple[int, Note, Card], logged: int | None) -> Row:
+        note_id, note, card = of
+        deck_id = self.filed[note.deck].deck_id
+        return PackedCard(card, note.position).row(card_id, note_id, deck_id, note.mod, logged)
 
     def _describe(self, cursor: sqlite3.Cursor, timestamp: float) -> None:
         """Fill the one row of `col`: settings, notetypes and decks."""
@@ -256,7 +242,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         conf = json.loads(conf_text) | {
             "schedVer": 2,
             "creationOffset": 0,
-            "rollover": self.plan.rollover,
+            "rollover": self.rollover,
         }
         deck_of = json.loads(decks_text)
         for deck in self.filed.values():
@@ -272,15 +258,18 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         )
 
 
-def _refuse_broken_promises(notes: Sequence[Note]) -> None:
-    times = Counter(note.guid for note in notes)
+def _refuse_broken_promises(plan: Plan) -> None:
+    times = Counter(note.guid for note in plan.notes)
     for guid, count in times.items():
         if not guid.strip() or count > 1:
             raise ValueError(f"The plan holds {count} notes with the GUID {guid!r}.")
-    for note in notes:
+    for note in plan.notes:
         ordinals = [card.ordinal for card in note.cards]
         if not ordinals or len(ordinals) != len(set(ordinals)):
             raise ValueError(f"The note {note.guid!r} has the cards {ordinals}.")
+    for media in plan.media:
+        if media.name in ("", ".", "..") or "/" in media.name:
+            raise ValueError(f"{media.name!r} is no name for a media file.")
 
 
 def _notetype(notetype: Notetype) -> genanki.Model:

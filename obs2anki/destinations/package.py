@@ -111,9 +111,9 @@ class Contents:
 
 NOTES = "SELECT guid, mod, mid, tags, flds FROM notes"
 CARDS = """
-    SELECT guid, ord, did, cards.type, queue, due, cards.ivl, cards.factor, reps, lapses, left, odue,
-        odid, cards.flags, cards.data, revlog.id, ease, revlog.ivl, lastIvl, revlog.factor,
-        time, revlog.type
+    SELECT guid, ord, did, cards.type, queue, due, cards.ivl, cards.factor, reps, lapses, left,
+        odue, odid, cards.flags, cards.data,
+        revlog.id, ease, revlog.ivl, lastIvl, revlog.factor, time, revlog.type
     FROM cards JOIN notes ON nid = notes.id LEFT JOIN revlog ON cid = cards.id
     ORDER BY guid, ord, revlog.id
 """
