@@ -1,0 +1,215 @@
+"""What a whole vault becomes: notes, cards, what is skipped and what is left behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date
+from pathlib import Path
+
+import pytest
+
+from obs2anki import identity, plan
+from obs2anki.data import CardState, Note, Notetype, Plan
+from obs2anki.media import Library
+from obs2anki.notetypes import FIELDS
+from obs2anki.settings import DeckRule, Decks, Grammar, Schedule, Select, Settings
+from tests import written
+
+PLUGIN = Settings()
+CLOCK = plan.Clock(date(2024, 6, 1), UTC)
+
+
+def planned(settings: Settings = PLUGIN, ignored: tuple[str, ...] = (), **documents: str) -> Plan:
+    """Plan documents named by keyword: `a` is a.md."""
+    sources = [written.source(text, f"{name}.md") for name, text in documents.items()]
+    vault = plan.Vault(
+        "Vault",
+        tuple(s for s in sources if s.path not in ignored),
+        tuple(s for s in sources if s.path in ignored),
+    )
+    paths = [source.path for source in sources]
+    library = Library(Path("/vault"), paths, settings.obsidian, 100, lambda file: ("0" * 64, 1))
+    return plan.make(vault, settings, library, CLOCK)
+
+
+def field(note: Note, name: str) -> str:
+    return note.fields[FIELDS[note.notetype].index(name)]
+
+
+def ordinals(made: Plan) -> list[tuple[int, ...]]:
+    return [tuple(card.ordinal for card in note.cards) for note in made.notes]
+
+
+# ---------------------------------------------------------------- notes
+
+
+def test_a_flashcard_becomes_a_note_with_every_field() -> None:
+    made = planned(a="#flashcards/x\n# Head\nQ::A ^id1\n<!--SR:!2024-05-01,12,230-->")
+    (note,) = made.notes
+    assert (note.notetype, note.deck, note.tags) == (
+        Notetype.BASIC,
+        "flashcards::x",
+        ("flashcards::x",),
+    )
+    assert field(note, "Front") == "Q"
+    assert field(note, "Back") == "A"
+    assert "Head" in field(note, "Context")
+    assert "a" in field(note, "Context")
+    assert "obsidian://open" in field(note, "Source")
+    assert "id1" in field(note, "Source")
+    assert field(note, "Reverse") == ""
+    assert field(note, "Id") == identity.note_id(note.guid)
+    assert field(note, "Vault") == "obs2anki"
+    assert len(field(note, "State").split()) == 3
+    assert field(note, "Notes") == field(note, "Spare 1") == field(note, "Spare 2") == ""
+    (card,) = note.cards
+    assert (card.scheduling.state, card.scheduling.due) == (CardState.REVIEW, date(2024, 5, 1))
+
+
+def test_a_reversed_flashcard_is_two_cards_of_one_note_with_their_own_reviews() -> None:
+    made = planned(a="#flashcards\n\na:::b\n<!--SR:!2000-01-01,1,250!2024-05-09,20,250-->")
+    (note,) = made.notes
+    assert field(note, "Reverse") != ""
+    assert [(c.ordinal, c.scheduling.state, c.scheduling.interval) for c in note.cards] == [
+        (0, CardState.NEW, 0),
+        (1, CardState.REVIEW, 20),
+    ]
+
+
+def test_clozes_are_ankis_own() -> None:
+    made = planned(a="#flashcards\n\n==Oslo;;city== is in ==Norway==")
+    (note,) = made.notes
+    assert note.notetype is Notetype.CLOZE
+    assert field(note, "Text") == "{{c1::Oslo::city}} is in {{c2::Norway}}"
+    assert ordinals(made) == [(0, 1)]
+
+
+def test_a_cloze_card_that_asks_nothing_is_not_packed_and_keeps_its_review_slot() -> None:
+    text = "==1;;A== and ==3;;C==\n<!--SR:!2024-05-01,3,210!2000-01-01,1,250!2024-05-02,4,230-->"
+    made = planned(a=f"#flashcards\n\n{text}")
+    assert ordinals(made) == [(0, 2)]
+    assert [card.scheduling.interval for card in made.notes[0].cards] == [3, 4]
+    assert written.codes(made.diagnostics) == [("O501", 3)]
+
+
+def test_a_cloze_that_anki_cannot_ask_gets_no_note() -> None:
+    # The mark stands where Markdown shows nothing at all.
+    made = planned(a="#flashcards\n\n%% ==hidden== %%")
+    assert made.notes == ()
+    assert [p.note for p in made.planned] == [None]
+    assert ("O501", 3) in written.codes(made.diagnostics)
+
+
+def test_an_empty_side_is_shown_as_empty() -> None:
+    made = planned(a="#flashcards\n\nquestion only::")
+    assert field(made.notes[0], "Back") == "(empty)"
+    assert written.codes(made.diagnostics) == [("O301", 3)]
+
+
+def test_new_cards_stand_in_vault_order() -> None:
+    made = planned(a="#flashcards\n\nQ1::A\nQ2::A", b="#flashcards\n\nQ3::A")
+    assert [(field(n, "Front"), n.position) for n in made.notes] == [
+        ("Q1", 1),
+        ("Q2", 2),
+        ("Q3", 3),
+    ]
+
+
+def test_a_heading_that_is_the_question_is_left_out_of_the_context() -> None:
+    made = planned(a="#flashcards\n# Top\n## What is TCP::a protocol")
+    assert "Top" in field(made.notes[0], "Context")
+    assert "TCP" not in field(made.notes[0], "Context")
+
+
+def test_context_and_source_can_be_turned_off() -> None:
+    cards = replace(PLUGIN.cards, context=False, source=False)
+    (note,) = planned(replace(PLUGIN, cards=cards), a="#flashcards\n# Top\nQ::A").notes
+    assert field(note, "Context") == field(note, "Source") == ""
+
+
+def test_without_scheduling_every_card_is_new() -> None:
+    settings = replace(PLUGIN, scheduling=Schedule(enabled=False))
+    made = planned(settings, a="#flashcards\n\nQ::A\n<!--SR:!2024-05-01,12,230-->")
+    assert made.notes[0].cards[0].scheduling.state is CardState.NEW
+
+
+def test_what_anki_cannot_hold_is_clamped_and_told() -> None:
+    made = planned(a="#flashcards\n\nQ::A\n<!--SR:!2024-05-01,99999,2000-->")
+    scheduling = made.notes[0].cards[0].scheduling
+    assert (scheduling.interval, scheduling.factor) == (36500, 9999)
+    assert {code for code, _ in written.codes(made.diagnostics)} == {"O405"}
+
+
+def test_a_pattern_that_cannot_be_used_is_told_once() -> None:
+    grammar = replace(PLUGIN.grammar, cloze_patterns=("==answer==",))
+    made = planned(replace(PLUGIN, grammar=grammar), a="#flashcards\nQ::A", b="#flashcards\nQ2::A")
+    assert [d.code for d in made.diagnostics] == ["O104"]
+
+
+# ---------------------------------------------------------------- skipped and left behind
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Q::A\n<!--SR:!2024-05-01,12,230-->", "no-tag"),
+        ("#Flashcards\n\nQ::A\n<!--SR:!2024-05-01,12,230-->", "unreadable-tags"),
+        ("---\ntags: x, flashcards\n---\nQ::A\n<!--SR:!2024-05-01,12,230-->", "unreadable-tags"),
+        ("#flashcards\n\nQ;; A\n<!--SR:!2024-05-01,12,230-->", "no-separator"),
+        ("#flashcards\n\n<!--\nx-->\nQ::A\n<!--SR:!2024-05-01,12,230-->", "comment"),
+        ("#flashcards #draft\n\nQ::A\n<!--SR:!2024-05-01,12,230-->", "rule"),
+        ("#flashcards #archive\n\nQ::A\n<!--SR:!2024-05-01,12,230-->", "ignored"),
+    ],
+)
+def test_a_review_that_is_left_behind_has_a_cause_a_line_and_a_finding(
+    text: str, cause: str
+) -> None:
+    settings = replace(
+        PLUGIN,
+        grammar=Grammar(tags_to_ignore=("#archive",)),
+        decks=Decks(rules=(DeckRule(tag="draft", skip=True),)),
+    )
+    made = planned(settings, a=text)
+    line = text.count("\n") + 1
+    assert [(b.cause, b.line, b.reviews) for b in made.left_behind] == [(cause, line, 1)]
+    assert [s.path for s in made.skipped] == ["a.md"]
+    found = "O401" if cause == "no-separator" else "O406"
+    assert (found, line) in written.codes(made.diagnostics)
+
+
+def test_reviews_of_ignored_documents_are_counted() -> None:
+    made = planned(PLUGIN, ("b.md",), a="#flashcards\n\nQ::A", b="x\n<!--SR:!2024-05-01,1,230-->")
+    assert [(b.path, b.cause, b.line) for b in made.left_behind] == [("b.md", "ignored", 2)]
+    assert [s.path for s in made.skipped] == ["b.md"]
+
+
+def test_an_orphan_beside_flashcards_is_an_orphan() -> None:
+    made = planned(a="#flashcards\n\nQ::A\n\ntext\n<!--SR:!2024-05-01,12,230-->")
+    assert [(b.cause, b.line) for b in made.left_behind] == [("orphan", 6)]
+
+
+def test_reviewed_documents_can_be_taken_without_a_tag() -> None:
+    settings = replace(PLUGIN, select=Select(reviewed=True))
+    reviewed = "Q::A\n<!--SR:!2024-05-01,12,230-->"
+    made = planned(settings, a=reviewed, b="Q2::A2", c=f"---\ntags: x, flashcards\n---\n{reviewed}")
+    assert [(note.path, note.deck) for note in made.notes] == [("a.md", "Vault"), ("c.md", "x")]
+    assert made.left_behind == ()
+
+
+def test_every_document_that_gave_nothing_is_skipped_once() -> None:
+    made = planned(a="#flashcards\n\nQ::A", b="prose", c="#flashcards\n\nprose")
+    assert [(s.path, s.reason) for s in made.skipped] == [
+        ("b.md", "no flashcard tag"),
+        ("c.md", "no flashcard in it"),
+    ]
+
+
+def test_findings_stand_in_vault_order() -> None:
+    text = "#flashcards\n\nQ::\n\n<!--SR:!2024-05-01,12,230-->"
+    made = planned(b=text, a=text)
+    assert [(d.path, d.line) for d in made.diagnostics] == [
+        ("b.md", 3),
+        ("b.md", 5),
+        ("a.md", 3),
+        ("a.md", 5),
+    ]
