@@ -59,7 +59,9 @@ class ListFormat(StrEnum):
     JSON = "json"
 
 
-Vault = Annotated[Path, typer.Argument(metavar="VAULT", help="The folder of the vault.")]
+Vault = Annotated[
+    Path, typer.Argument(metavar="VAULT", help="The folder of the vault.", readable=False)
+]
 Stateless = Annotated[
     bool, typer.Option("--stateless", help="Work without a ledger (so far every run does).")
 ]
@@ -96,6 +98,7 @@ def export(
             "--output",
             "-o",
             metavar="DECK",
+            readable=False,
             help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
         ),
     ] = None,
@@ -294,7 +297,11 @@ def main() -> NoReturn:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except Stopped as stopped:  # while the last words were said
+        code = stopped.code
+    sys.exit(code)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

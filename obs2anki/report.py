@@ -185,7 +185,7 @@ def _causes(items: Sequence[LeftBehind]) -> tuple[Cause, ...]:
             documents=len({item.path for item in group}),
             path=group[0].path,
             line=group[0].line,
-            remedy=REMEDIES[cause].format(separator=json.dumps(_separator(group) or "...")),
+            remedy=REMEDIES[cause].format(separator=_quoted(_separator(group) or "...")),
         )
         for cause, group in by_cause.items()
     ]
@@ -282,8 +282,8 @@ def _fsrs(outcome: Outcome) -> Iterator[Advice]:
         yield Advice(
             "fsrs",
             f"{late:,} of {len(reviewed):,} reviewed cards are later than their whole interval. "
-            "Turn FSRS on in Anki's deck options before your first review: without it, Anki "
-            "counts the delay as time well remembered, and one Good can send a card years away.",
+            "Turn FSRS on in Anki's deck options first: without it, Anki counts the delay as time "
+            "well remembered, and a single Good can send a card years away.",
             cards=late,
         )
 
@@ -307,8 +307,12 @@ class Wording:
 
     def place(self, path: VaultPath, line: int | None = None) -> str:
         """A path of the vault as seen from the working folder, with its line."""
-        shown = harmless(self.prefix + path)
+        shown = self.file(path)
         return shown if line is None else f"{shown}:{line}"
+
+    def file(self, path: VaultPath) -> str:
+        """A path of the vault as seen from the working folder; `.` is the vault itself."""
+        return harmless(self.prefix + path) if path != "." else harmless(self.prefix or ".")
 
 
 def text(report: Report, wording: Wording) -> str:
@@ -373,11 +377,11 @@ def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
         )
         yield f"    {harmless(cause.remedy)}"
     if report.likely_separator is not None:
-        written = json.dumps(report.likely_separator, ensure_ascii=False)
         yield (
             f"  Many of these reviews stand below a line with {report.likely_separator} in it. "
             f"If that is your separator, write in\n"
-            f"  obs2anki.toml: [grammar] single_line = {written}"
+            f"  obs2anki.toml: [grammar] {_key_of(report.likely_separator)} = "
+            f"{_quoted(report.likely_separator)}"
         )
 
 
@@ -397,7 +401,7 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
     marks += [mark for mark in (grammar.multi_line, grammar.multi_line_reversed) if mark]
     shown = "  ".join(harmless(mark) for mark in marks) or "(none)"
     yield f"The separators in force are: {shown}"
-    yield f"To see all settings: obs2anki config {_quoted(wording.vault)}"
+    yield f"To see all settings: obs2anki config {_argument(wording.vault)}"
 
 
 def _place(report: Report, wording: Wording) -> Iterator[str]:
@@ -416,10 +420,10 @@ def _place(report: Report, wording: Wording) -> Iterator[str]:
             yield f"{deck} is up to date."
         case Verdict.OUT_OF_DATE:
             how = "is out of date" if size else "does not exist yet"
-            again = f"obs2anki export {_quoted(wording.vault)} -o {_quoted(deck)}"
+            again = f"obs2anki export {_argument(wording.vault)} -o {_argument(deck)}"
             yield f"{deck} {how}. To write it: {again}"
         case Verdict.REFUSED:
-            yield f"Nothing was written: --strict was given, and there are {_findings(outcome)}."
+            yield f"Nothing was written: --strict was given, and there {_findings(outcome)}."
 
 
 def _import(report: Report, _: Wording) -> Iterator[str]:
@@ -440,7 +444,7 @@ def _advice(report: Report, _: Wording) -> Iterator[str]:
     from textwrap import fill
 
     if report.advice:
-        yield "Before your first review:"
+        yield "Before your first review in Anki:"
     for advice in report.advice:
         yield fill(
             harmless(advice.text),
@@ -492,15 +496,27 @@ def _media(outcome: Outcome) -> str:
 
 
 def _findings(outcome: Outcome) -> str:
-    """`2 warnings and 1 error`."""
+    """`is 1 warning`, `are 1 error and 2 warnings`."""
     counted = Counter(diagnostic.severity for diagnostic in outcome.round.plan.diagnostics)
     kinds = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
-    return " and ".join(_count(counted[s], noun) for s, noun in kinds if counted[s])
+    are = "is" if sum(counted[severity] for severity, _ in kinds) == 1 else "are"
+    return f"{are} " + " and ".join(_count(counted[s], noun) for s, noun in kinds if counted[s])
 
 
-def _quoted(argument: str) -> str:
-    """An argument as a shell takes it."""
-    return shlex.quote(argument)
+def _quoted(text: str) -> str:
+    """Text as TOML writes it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _argument(text: str) -> str:
+    """Text as a shell takes it."""
+    return harmless(shlex.quote(text))
+
+
+def _key_of(separator: str) -> str:
+    """The setting that a separator most likely belongs to: `:::` asks in both directions."""
+    thrice = len(separator) == 3 and len(set(separator)) == 1
+    return "single_line_reversed" if thrice else "single_line"
 
 
 # ---------------------------------------------------------------- findings
@@ -528,7 +544,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 def workflow_commands(diagnostics: Iterable[Diagnostic], wording: Wording) -> Iterator[str]:
     """Each finding as a workflow command of GitHub, which shows it beside the line."""
     for found in diagnostics:
-        place = _property(harmless(wording.prefix + found.path))
+        place = _property(wording.file(found.path))
         said = harmless(found.message) + (f"\n{harmless(found.hint)}" if found.hint else "")
         yield (
             f"::{_LEVELS[found.severity]} file={place},line={found.line},col={found.column},"
@@ -561,7 +577,8 @@ def as_json(report: Report) -> str:
     """The report as one JSON object; paths are relative to the vault.
 
         {"version": 1, "vault": "name", "deck": "name.apkg", "outcome": "written", "size": 12431,
-         "delivery": {"added": 17, "changed": 0, "gone": 0, "unchanged": 0, "written": true},
+         "delivery": {"added": 17, "changed": 0, "gone": 0, "unchanged": 0, "written": true,
+                      "anki_updates": 0},
          "decks": [{"deck": "learning", "flashcards": 17, "cards": 17, "new": 15,
                     "reviewed": 2, "due": 2, "since": "2024-04-12"}],
          "media": {"files": 0, "bytes": 0},
@@ -592,7 +609,9 @@ def as_json(report: Report) -> str:
                 "changed": delivery.changed,
                 "gone": delivery.gone,
                 "unchanged": delivery.unchanged,
-                "written": delivery.written and outcome.verdict is Verdict.WRITTEN,
+                "written": outcome.verdict is Verdict.WRITTEN,
+                # Without a ledger no note looks newer than the one that Anki has.
+                "anki_updates": 0,
             },
             "decks": [asdict(row) for row in report.decks],
             "media": {"files": len(plan.media), "bytes": sum(m.size for m in plan.media)},

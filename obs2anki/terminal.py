@@ -113,6 +113,12 @@ class Waiting:
             self._timer.start()
         return self
 
+    def show_now(self) -> None:
+        """Wait no longer."""
+        if self._stream.isatty():
+            self._timer.cancel()
+            self._show()
+
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         with self._lock:
@@ -137,7 +143,7 @@ class Waiting:
         from rich.progress import BarColumn, Progress, TextColumn
 
         with self._lock:
-            if self._over:
+            if self._over or self._bar is not None:
                 return
             bar = Progress(
                 TextColumn("{task.description}"),

@@ -1,0 +1,416 @@
+"""What the user is told after a round."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, timedelta
+from pathlib import Path
+
+import pytest
+
+from obs2anki import report
+from obs2anki.build import Outcome, Round, Verdict
+from obs2anki.data import (
+    NEW,
+    CardState,
+    Delivery,
+    Diagnostic,
+    Guid,
+    LeftBehind,
+    Media,
+    Note,
+    Plan,
+    Scheduling,
+    Severity,
+    Skipped,
+    VaultPath,
+)
+from obs2anki.report import Wording
+from obs2anki.settings import Grammar, Settings
+from tests.plans import note, plan
+
+TODAY, TODAY_ZONE = date(2024, 5, 1), UTC
+HERE = Wording("", ".")
+
+
+def due(day: date, interval: int = 10) -> Scheduling:
+    """A reviewed card."""
+    return Scheduling(CardState.REVIEW, due=day, interval=interval, factor=2500, reps=1)
+
+
+def outcome(
+    *notes: Note,
+    verdict: Verdict = Verdict.WRITTEN,
+    new: set[str] | None = None,
+    settings: Settings | None = None,
+    **more: object,
+) -> Outcome:
+    """A round of these notes; all of them were added unless `new` says which."""
+    planned: Plan = replace(plan(*notes), **more)  # type: ignore[arg-type]  # by name
+    guids = frozenset(n.guid for n in notes) if new is None else frozenset(map(Guid, new))
+    delivery = Delivery(
+        added=len(guids),
+        unchanged=len(notes) - len(guids),
+        written=verdict is Verdict.WRITTEN,
+        size=12_400,
+        new_guids=guids,
+    )
+    round_ = Round(
+        root=Path("vault"),
+        settings=settings or Settings(),
+        plan=planned,
+        deck=Path("deck.apkg"),
+        zone=TODAY_ZONE,
+        today=TODAY,
+    )
+    return Outcome(round_, verdict, delivery)
+
+
+def said(told: Outcome, wording: Wording = HERE) -> str:
+    return report.text(report.of(told), wording)
+
+
+def left(cause: str, line: int = 1, path: str = "a.md", **more: object) -> LeftBehind:
+    return LeftBehind(VaultPath(path), line, cause, **more)  # type: ignore[arg-type]  # by name
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_the_table_counts_by_deck_and_adds_up() -> None:
+    text = said(
+        outcome(
+            note("1", due(TODAY), due(TODAY + timedelta(1)), deck="b"),
+            note("2", NEW, deck="a::10"),
+            note("3", due(date(2020, 1, 1)), deck="a::2"),
+        )
+    )
+    assert text.split("\n\n")[0] == (
+        "Deck   Flashcards  Cards  New  Reviewed  Due now\n"
+        "a::2            1      1    0         1        1\n"
+        "a::10           1      1    1         0        0\n"
+        "b               1      2    0         2        1\n"
+        "all             3      4    1         3        2"
+    )
+
+
+def test_columns_stand_below_each_other_in_every_script() -> None:
+    first, second, third, *_ = said(
+        outcome(note("1", deck="日本"), note("2", deck="abcd"))
+    ).splitlines()
+    assert second == "abcd           1      1    1         0        0"
+    assert third == "日本           1      1    1         0        0"
+    assert first == "Deck  Flashcards  Cards  New  Reviewed  Due now"
+
+
+def test_due_now_counts_only_cards_that_were_not_delivered_before() -> None:
+    told = report.of(outcome(note("1", due(TODAY)), note("2", due(TODAY)), new={"2"}))
+    assert [row.due for row in told.decks] == [1]
+    assert [row.reviewed for row in told.decks] == [2]
+
+
+# ---------------------------------------------------------------- what changed
+
+
+def test_a_first_export_has_no_changes_to_tell() -> None:
+    assert "since the last export" not in said(outcome(note("1")))
+
+
+def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> None:
+    again = outcome(note("1"))
+    again = replace(again, delivery=Delivery(3, 1, 2, 1204, written=True, size=5))
+    assert said(again).split("\n\n")[0] == (
+        "Notes since the last export: 3 added, 1 changed, 2 gone, 1,204 unchanged.\n"
+        "  Anki will update none of them: a deck of this version adds notes and never "
+        "overwrites any.\n"
+        "  To take over the changed note, choose Update notes: Always in Anki's import dialog. "
+        "That\n"
+        "  replaces text, tags and spare fields of every note in the deck, your own edits too.\n"
+        "  Anki keeps the 2 notes that are gone until you delete them."
+    )
+
+
+# ---------------------------------------------------------------- what was left behind
+
+
+def test_each_cause_has_an_example_and_what_would_bring_it_in() -> None:
+    text = said(
+        outcome(
+            note("1"),
+            left_behind=(
+                left("no-tag", 7, "b/c.md", reviews=2),
+                left("no-tag", 9, "b/d.md", reviews=3),
+                left("ignored", 4, "Templates/x.md"),
+            ),
+        ),
+        Wording("vault/", "vault"),
+    )
+    assert text.split("\n\n")[1] == (
+        "Left behind: 6 reviews in 3 documents were not exported.\n"
+        "  5 reviews: no flashcard tag, for example vault/b/c.md:7\n"
+        "    To take every document that holds a review: [select] reviewed = true\n"
+        "  1 review: in an ignored folder or with an ignored tag, for example "
+        "vault/Templates/x.md:4\n"
+        "    To read it after all: [grammar] folders_to_ignore = [] and tags_to_ignore = []"
+    )
+
+
+def test_a_missing_separator_is_named() -> None:
+    some = [left("no-separator", n, separator=mark) for n, mark in enumerate(("->", "→", "→"))]
+    text = said(outcome(note("1"), left_behind=tuple(some)))
+    assert 'Name your separator: [grammar] single_line = "→"' in text
+
+
+@pytest.mark.parametrize(
+    ("orphans", "separator", "named"),
+    [
+        (5, "=>", None),
+        (6, "=>", '[grammar] single_line = "=>"'),
+        (6, ";;;", '[grammar] single_line_reversed = ";;;"'),
+        (6, None, None),
+        (6, "::", None),
+    ],
+)
+def test_more_than_five_percent_orphans_name_the_likely_separator(
+    orphans: int, separator: str | None, named: str | None
+) -> None:
+    items = tuple(left("orphan", n, separator=separator) for n in range(orphans))
+    other = left("no-tag", 1, reviews=100 - orphans)
+    text = said(
+        outcome(
+            note("1"),
+            left_behind=(*items, other),
+            settings=Settings(grammar=Grammar(single_line="::")),
+        )
+    )
+    assert (named in text) if named else ("your separator" not in text)
+
+
+def test_nothing_left_behind_is_not_mentioned() -> None:
+    assert "behind" not in said(outcome(note("1")))
+
+
+def test_a_vault_that_yields_nothing_says_why() -> None:
+    empty = outcome(
+        verdict=Verdict.EMPTY,
+        left_behind=(left("no-tag", 7, reviews=2),),
+        skipped=(
+            Skipped(VaultPath("a.md"), "no flashcard tag"),
+            Skipped(VaultPath("b.md"), "no flashcard tag"),
+            Skipped(VaultPath("c.md"), "no flashcard in it"),
+        ),
+    )
+    assert said(replace(empty, delivery=None), Wording("my vault/", "my vault")) == (
+        "Left behind: 2 reviews in 1 document were not exported.\n"
+        "  2 reviews: no flashcard tag, for example my vault/a.md:7\n"
+        "    To take every document that holds a review: [select] reviewed = true\n"
+        "\n"
+        "No flashcards were found in my vault, so no deck was written.\n"
+        "  2 documents: no flashcard tag, for example my vault/a.md\n"
+        "  1 document: no flashcard in it, for example my vault/c.md\n"
+        "The separators in force are: :::  ::  ?  ??\n"
+        "To see all settings: obs2anki config 'my vault'"
+    )
+
+
+# ---------------------------------------------------------------- where the deck is
+
+
+def test_the_deck_s_place_and_size_are_told() -> None:
+    media = (Media("a.png", Path("a"), 1_500_000), Media("b.png", Path("b"), 700_000))
+    assert "The deck is deck.apkg (1 note, 2 media files of 2.2 MB, 12.4 KB in all)." in said(
+        outcome(note("1"), media=media)
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [(999, "999 bytes"), (1000, "1.0 KB"), (26_200_000, "26.2 MB"), (3 * 10**9, "3.0 GB")],
+)
+def test_sizes_are_in_units_that_people_use(size: int, told: str) -> None:
+    one = outcome(note("1"))
+    assert one.delivery is not None
+    assert f", {told} in all)" in said(replace(one, delivery=replace(one.delivery, size=size)))
+
+
+@pytest.mark.parametrize(
+    ("scheduling", "new", "told"),
+    [(due(TODAY), {"1"}, True), (NEW, {"1"}, False), (due(TODAY), set[str](), False)],
+)
+def test_the_box_to_tick_is_told_if_there_is_progress_to_import(
+    scheduling: Scheduling, new: set[str], told: bool
+) -> None:
+    text = said(outcome(note("1", scheduling), new=new))
+    assert ('tick "Import any learning progress"' in text) is told
+
+
+# ---------------------------------------------------------------- advice
+
+
+def backlog(deck: str, cards: int, day: date = TODAY) -> list[Note]:
+    return [note(f"{deck}{n}", due(day, interval=9999), deck=deck) for n in range(cards)]
+
+
+def advised(*notes: Note, **more: object) -> list[tuple[str, str | None, int | None]]:
+    told = report.of(outcome(*notes, **more)).advice  # type: ignore[arg-type]  # by name
+    return [(advice.about, advice.deck, advice.cards) for advice in told]
+
+
+def test_there_is_no_advice_without_a_reason() -> None:
+    assert advised(*backlog("a", 200)) == []
+    assert "Before your first review" not in said(outcome(*backlog("a", 200)))
+
+
+def test_a_backlog_is_told_with_its_oldest_day() -> None:
+    notes = [*backlog("a", 200), *backlog("a", 1, date(2023, 2, 3)), *backlog("b", 9)]
+    assert advised(*notes) == [("backlog", "a", 201)]
+    text = said(outcome(*[replace(n, guid=Guid(str(i))) for i, n in enumerate(notes)]))
+    assert "  - In a, 201 cards are due now, the oldest since 2023-02-03. Anki shows no" in text
+
+
+def test_a_backlog_that_anki_has_already_is_not_told() -> None:
+    assert advised(*backlog("a", 300), new=set()) == []
+
+
+@pytest.mark.parametrize(
+    ("decks", "named"),
+    [
+        ({"a::b": 150, "a::c": 150}, [("backlog", "a", 300)]),
+        ({"a": 0, "a::b": 201}, [("backlog", "a::b", 201)]),
+        ({"a": 1, "a::b": 201}, [("backlog", "a", 202)]),
+        ({"a": 250, "b": 250}, [("backlog", "a", 250), ("backlog", "b", 250)]),
+    ],
+)
+def test_a_backlog_belongs_to_the_deck_that_anki_limits(
+    decks: dict[str, int], named: list[tuple[str, str, int]]
+) -> None:
+    notes = [one for deck, cards in decks.items() for one in backlog(deck, cards)]
+    assert advised(*notes) == named
+
+
+@pytest.mark.parametrize(("days", "told"), [(None, False), (365, True), (36500, False)])
+def test_a_shorter_maximum_interval_is_told(days: int | None, told: bool) -> None:
+    text = said(outcome(note("1"), settings=Settings(maximum_interval=days)))
+    assert ("more than 365 days" in text) is told
+    assert ("Advanced > Maximum" in text.replace("\n    ", " ")) is told
+
+
+@pytest.mark.parametrize(
+    ("late", "in_time", "told"), [(20, 79, True), (19, 0, False), (20, 80, False)]
+)
+def test_many_cards_later_than_their_interval_call_for_fsrs(
+    late: int, in_time: int, told: bool
+) -> None:
+    schedulings = [due(TODAY - timedelta(11))] * late + [due(TODAY - timedelta(10))] * in_time
+    notes = [note(str(n), scheduling) for n, scheduling in enumerate(schedulings)]
+    assert advised(*notes) == ([("fsrs", None, late)] if told else [])
+
+
+def test_advice_is_not_repeated_for_cards_that_anki_has() -> None:
+    notes = [note(str(n), due(TODAY - timedelta(300))) for n in range(50)]
+    assert advised(*notes, new=set()) == []
+
+
+# ---------------------------------------------------------------- findings
+
+
+def finding(severity: Severity, code: str = "O401", path: str = "a.md") -> Diagnostic:
+    return Diagnostic(VaultPath(path), 9, 2, code, severity, "50% is,\nodd: so", "Do this.")
+
+
+def test_a_finding_is_a_line_and_a_remedy() -> None:
+    found = [finding(Severity.WARNING), finding(Severity.INFO, "O406")]
+    assert list(report.findings(found, Wording("v/", "v"), colour=False)) == [
+        r"v/a.md:9:2: O401 50% is,\nodd: so",
+        "    Do this.",
+    ]
+
+
+def test_a_finding_about_the_vault_points_at_the_vault() -> None:
+    found = [finding(Severity.WARNING, "O101", ".")]
+    assert next(report.findings(found, Wording("v/", "v"), colour=False)).startswith("v/:9:2:")
+    assert next(report.findings(found, HERE, colour=False)).startswith(".:9:2:")
+
+
+@pytest.mark.parametrize(
+    ("severity", "level"),
+    [(Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "notice")],
+)
+def test_an_annotation_is_escaped(severity: Severity, level: str) -> None:
+    found = [finding(severity, path="a,b:c%.md")]
+    assert list(report.workflow_commands(found, HERE)) == [
+        f"::{level} file=a%2Cb%3Ac%25.md,line=9,col=2,title=O401::50%25 is,\\nodd: so%0ADo this."
+    ]
+
+
+def test_json_holds_everything() -> None:
+    told = json.loads(
+        report.as_json(
+            report.of(
+                outcome(
+                    *backlog("a", 201),
+                    left_behind=(left("orphan", 3, separator="=>"),),
+                    skipped=(Skipped(VaultPath("b.md"), "no flashcard tag"),),
+                    diagnostics=(finding(Severity.WARNING),),
+                    media=(Media("a.png", Path("a"), 15),),
+                )
+            )
+        )
+    )
+    (advice,) = told.pop("advice")
+    assert (advice["about"], advice["cards"], advice["since"]) == ("backlog", 201, "2024-05-01")
+    assert told == {
+        "version": 1,
+        "vault": "vault",
+        "deck": "deck.apkg",
+        "outcome": "written",
+        "size": 12_400,
+        "delivery": {
+            "added": 201,
+            "changed": 0,
+            "gone": 0,
+            "unchanged": 0,
+            "written": True,
+            "anki_updates": 0,
+        },
+        "decks": [
+            {
+                "deck": "a",
+                "flashcards": 201,
+                "cards": 201,
+                "new": 0,
+                "reviewed": 201,
+                "due": 201,
+                "since": "2024-05-01",
+            }
+        ],
+        "media": {"files": 1, "bytes": 15},
+        "left_behind": {
+            "reviews": 1,
+            "documents": 1,
+            "likely_separator": "=>",
+            "causes": [
+                {
+                    "cause": "orphan",
+                    "reviews": 1,
+                    "documents": 1,
+                    "path": "a.md",
+                    "line": 3,
+                    "remedy": "Put the comment directly below its flashcard",
+                }
+            ],
+        },
+        "skipped": [{"reason": "no flashcard tag", "documents": 1, "path": "b.md"}],
+        "diagnostics": [
+            {
+                "path": "a.md",
+                "line": 9,
+                "column": 2,
+                "code": "O401",
+                "severity": "warning",
+                "message": "50% is,\nodd: so",
+                "hint": "Do this.",
+            }
+        ],
+    }
