@@ -378,7 +378,8 @@ def _flashcard(
     patterns: cloze.Patterns,
 ) -> tuple[Flashcard, list[Diagnostic]]:
     question = _question(review.without_comments(block.text))
-    learnt = _question(review.without_comment_lines(block.text)) if block.comments else question
+    bare = review.without_comment_lines(block.text).rstrip(SPACE)
+    learnt = question if bare == block.text else _question(bare)
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
     if block.type is FlashcardType.CLOZE:
@@ -393,7 +394,7 @@ def _flashcard(
         shown=tuple(shown(side) for side in _sides(learnt.text, block)),
         cloze=deletions,
         block_id=question.block_id,
-        anchor=learnt.block_id,
+        anchor=learnt.block_id or _block_id(_without_callout(learnt.text))[1],
         context=headings,
         leading_tag=None if grammar.folders_as_decks else question.leading_tag,
         topics=(),
@@ -457,11 +458,15 @@ def _question(bare: str) -> _Question:
             # What follows the tag is not trimmed at its end, so that a comment on the next line
             # leaves a newline behind and keeps a block id from being seen.
             text, leading = start[tag.end() :].lstrip(SPACE), path
+    rest, block_id = _block_id(text)
+    return _Question(rest, leading, block_id)
+
+
+def _block_id(text: str) -> tuple[str, str | None]:
+    """A text without the block id that ends it, and that block id."""
     at = text.rfind(" ^")
-    block_id = _BLOCK_ID.fullmatch(text, at) if at >= 0 else None
-    if block_id:
-        return _Question(text[: at + 1].rstrip(SPACE), leading, block_id[1])
-    return _Question(text, leading, None)
+    found = _BLOCK_ID.fullmatch(text, at) if at >= 0 else None
+    return (text[: at + 1].rstrip(SPACE), found[1]) if found else (text, None)
 
 
 def _sides(text: str, block: Block) -> tuple[str, ...]:
