@@ -232,11 +232,17 @@ class Library:
 def _stem_and_extension(path: str) -> tuple[str, str]:
     """What a media name keeps of a path: the cleaned stem and the extension in lower case."""
     stem, dotted = posixpath.splitext(posixpath.basename(path))
-    ext = _clean(dotted[1:].lower())
+    ext = _clean(dotted[1:].lower()).strip()
     if len(ext.encode()) > 16:  # a sentence with a full stop in it, rather than an extension
         stem, ext = stem + dotted, ""
-    # Anki never clears away media that begin with an underscore.
-    return _clean(stem).strip(" ._-") or "media", ext
+    return _trimmed(_clean(stem)) or "media", ext
+
+
+def _trimmed(stem: str) -> str:
+    """A stem without white space and marks at its ends: Anki never clears away `_names`."""
+    while (bare := stem.strip().strip("._-")) != stem:
+        stem = bare
+    return stem
 
 
 def _clean(name: str) -> str:

@@ -27,6 +27,9 @@ MATHS_IN, MATHS_OUT = "\ufdd6", "\ufdd7"
 
 _ENCODED = re.compile("%C2%B7%EF%B7%9([0234])([0-9]+)%EF%B7%91%C2%B7")
 _NONCHARACTERS = re.compile("[\ufdd0-\ufdef]")
+CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff"
+"""What no field may hold, for a character class: Anki drops it, or refuses the whole package."""
+_CONTROL = re.compile(f"[{CONTROL}\ufdd0-\ufdef]")
 # What Anki acts upon wherever it stands in a field: sounds and speech, LaTeX to be compiled.
 _DIRECTIVE = re.compile(r"\[(?=sound:|anki:|/?latex\]|/?\$\$?\])", re.IGNORECASE)
 
@@ -44,6 +47,11 @@ def inert(html: str) -> str:
 def without_noncharacters(text: str) -> str:
     """The last line of defence: no mark of ours leaves this package."""
     return _NONCHARACTERS.sub("", text)
+
+
+def without_control(text: str) -> str:
+    """Text without control characters, surrogates and noncharacters."""
+    return _CONTROL.sub("", text)
 
 
 @dataclass(frozen=True, slots=True)

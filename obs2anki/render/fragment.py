@@ -18,14 +18,13 @@ from functools import cached_property
 from html import escape
 from typing import Protocol
 
-from obs2anki.render.atoms import BODY, CALLOUT, Atom, Shelf, inert, token
+from obs2anki.render.atoms import BODY, CALLOUT, CONTROL, Atom, Shelf, inert, token, without_control
 
 MAX_QUOTES = 32
 """Block quotes nest no deeper: a browser would not show it, and a parser's time is its depth."""
 
-_UNWANTED = "\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff\ufdd8-\ufdef"
-_CONTROL = re.compile(f"[{_UNWANTED}\ufdd0-\ufdd7]")
-_CONTROL_BUT_TOKENS = re.compile(f"[{_UNWANTED}\ufdd3-\ufdd7]")
+# Tokens of deletions are the only noncharacters that a text may bring along.
+_CONTROL_BUT_TOKENS = re.compile(f"[{CONTROL}\ufdd3-\ufdef]")
 
 
 class WikilinkReader(Protocol):
@@ -41,7 +40,7 @@ def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
 
     `text` may hold tokens of deletions; every other noncharacter is dropped.
     """
-    text = _clean(text, _CONTROL_BUT_TOKENS if shelf.opened else _CONTROL)
+    text = _clean(text, tokens=bool(shelf.opened))
     if _INLINE.search(text):
         text = _Scan(text, shelf, links).result()
     if "^" in text:
@@ -54,10 +53,11 @@ def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
     return _with_code(_several_lines(lines, shelf), shelf)
 
 
-def _clean(text: str, control: re.Pattern[str]) -> str:
+def _clean(text: str, *, tokens: bool) -> str:
+    r"""NFC with `\n` alone between lines, and none of what no field may hold."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = control.sub("", text)
+    text = _CONTROL_BUT_TOKENS.sub("", text) if tokens else without_control(text)
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from obs2anki import diagnostics
 from obs2anki.data import Diagnostic, Media, VaultPath
 from obs2anki.media import IMAGES, MEGABYTE, SOUNDS, Library, extension
-from obs2anki.render.atoms import TOKEN, Atom, attribute, inert
+from obs2anki.render.atoms import TOKEN, Atom, attribute, inert, without_control
 
 SCHEMES = frozenset(
     [
@@ -194,8 +194,8 @@ class Links:
         if file is not None:
             return file
         if self.library.leaves_vault(path, self.place.path):
-            return self._missing("O602", "outside the vault", unquote(path))
-        return self._missing("O601", "missing", unquote(path))
+            return self._missing("O602", "outside the vault", _decoded(path))
+        return self._missing("O601", "missing", _decoded(path))
 
     def _missing(self, code: str, why: str, name: str, *details: object) -> Missing:
         finding = diagnostics.at(code, self.place.path, self.place.line, name, *details)
@@ -234,6 +234,11 @@ def tag(name: str, attributes: dict[str, str]) -> str:
     rest = [key for key in attributes if key not in first]
     written = (f' {key}="{attribute(attributes[key])}"' for key in first + rest if attributes[key])
     return f"<{name}{''.join(written)}>"
+
+
+def _decoded(path: str) -> str:
+    """A path as a person reads it: `%20` is a space, and `%00` nothing at all."""
+    return without_control(unquote(path))
 
 
 def _label(text: str) -> str:

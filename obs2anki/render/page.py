@@ -37,7 +37,7 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     options = _options(strict_line_breaks, _has_footnotes(markdown), escaped)
     result = comrak.render_markdown(markdown, *options)
     # nh3 writes `<br>`; without it ` />` stands in tags only, for comrak escapes `>` elsewhere.
-    result = _cleaner().clean(result) if raw and not escaped else result.replace(" />", ">")
+    result = _sanitised(result) if raw and not escaped else result.replace(" />", ">")
     if "footnote" in result:
         result = _plain_footnotes(result)
     result = _without_delimiters(inert(result))
@@ -146,6 +146,17 @@ def _cleaner() -> nh3.Cleaner:
         url_schemes=set(_links.SCHEMES),
         link_rel=None,
     )
+
+
+# What these hold is not HTML to a browser; unclosed, each would turn the rest into source text.
+_OPAQUE = re.compile(
+    r"</?(?:iframe|noembed|noframes|noscript|plaintext|template|textarea|title|xmp)\b[^<>]*>",
+    re.IGNORECASE,
+)
+
+
+def _sanitised(result: str) -> str:
+    return _cleaner().clean(_OPAQUE.sub("", result))
 
 
 # ---------------------------------------------------------------- touching up
