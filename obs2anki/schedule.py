@@ -30,6 +30,10 @@ UNKNOWN_FACTOR = 2500
 
 EARLIEST_REVIEW = date(1970, 1, 2)
 
+INSTANTS = (date(1901, 12, 15), date(2038, 1, 17))
+"""Days, in every zone, of which Anki can hold an instant: it has 32 bits for its seconds. One
+beyond them becomes 0, in silence."""
+
 STATES = {0: CardState.NEW, 1: CardState.LEARNING, 3: CardState.RELEARNING}
 """Of ts-fsrs; every other number is a review card."""
 
@@ -70,7 +74,8 @@ def _from_fsrs(review: FsrsReview, today: date, zone: tzinfo, clamped: list[str]
     state = STATES.get(review.state, CardState.REVIEW)
     if state is CardState.NEW:
         return NEW
-    due = _near(_day(review.due, zone), today, clamped)
+    said = _day(review.due, zone)
+    due = _near(said, today, clamped, *(() if state is CardState.REVIEW else INSTANTS))
     # A card in relearning keeps the interval to which it will return, at least a day: from 0
     # Anki would make it due again the same day, for ever.
     interval = 0 if state is CardState.LEARNING else _interval(review, clamped)
@@ -138,11 +143,13 @@ def _shown(value: float) -> str:
 # ---------------------------------------------------------------- days and instants
 
 
-def _near(day: date, today: date, clamped: list[str]) -> date:
-    """`day`, at most 36,500 days from `today`."""
-    first = max(today.toordinal() - LONGEST_INTERVAL, date.min.toordinal())
-    last = min(today.toordinal() + LONGEST_INTERVAL, date.max.toordinal())
-    kept = date.fromordinal(min(max(day.toordinal(), first), last))
+def _near(
+    day: date, today: date, clamped: list[str], first: date = date.min, last: date = date.max
+) -> date:
+    """`day`, at most 36,500 days from `today`, and in any case from `first` to `last`."""
+    low, high = today.toordinal() - LONGEST_INTERVAL, today.toordinal() + LONGEST_INTERVAL
+    near = min(max(day.toordinal(), low), high)
+    kept = date.fromordinal(min(max(near, first.toordinal()), last.toordinal()))
     if kept != day:
         clamped.append(f"the due date {day}: it becomes {kept}")
     return kept

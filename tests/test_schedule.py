@@ -170,6 +170,18 @@ def test_a_card_in_learning_falls_due_at_its_instant(
     assert clamped == []
 
 
+@pytest.mark.parametrize(("year", "kept"), [(2038, date(2038, 1, 17)), (1850, date(1924, 5, 26))])
+@pytest.mark.parametrize("zone", [UTC, KIRITIMATI, ZoneInfo("Pacific/Pago_Pago")])
+def test_an_instant_that_anki_has_no_room_for_is_brought_within_its_range(
+    year: int, kept: date, zone: tzinfo
+) -> None:
+    due = datetime(year, 1, 20, tzinfo=UTC)
+    scheduling, clamped = schedule.of(fsrs(due, 1), TODAY, zone)
+    assert scheduling.due == kept
+    assert scheduling.due_at == noon(kept.year, kept.month, kept.day, zone)
+    assert len(clamped) == 1
+
+
 def test_fsrs_state_0_is_a_new_card() -> None:
     due = datetime(2024, 4, 30, tzinfo=UTC)
     assert schedule.of(fsrs(due, 0, stability=0, difficulty=0), TODAY, UTC) == (NEW, [])
@@ -257,7 +269,10 @@ def test_every_review_becomes_something_that_anki_can_hold(
     if scheduling == NEW:
         return
     assert scheduling.due is not None
-    assert abs((scheduling.due - today).days) <= 36500
+    if scheduling.due_at is None:
+        assert abs((scheduling.due - today).days) <= 36500
+    else:
+        assert abs(scheduling.due_at) < 2**31
     lowest = 0 if scheduling.state is CardState.LEARNING else 1
     assert lowest <= scheduling.interval <= 36500
     assert isinstance(scheduling.interval, int)
