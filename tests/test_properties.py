@@ -23,8 +23,12 @@ SETTINGS = Settings()
 
 # ---------------------------------------------------------------- what people write
 
-WORDS = ["Oslo", "Norway", "cell", "#flashcards", "#flashcards/a", "#todo", "==x==", "==1;;a==", "==has;;b==", "**b**", "`c::d`", "$a$", "[[link|text]]", "![[x.png]]", "^id", "::", ":::", "?", "??", "-", ">", "|", "<b>", "</b>", "%%", "{{c1::z}}", "é", "é", "日本", "\\", "```", "~~~", "<!--", "-->", "<!--SR:", "---", "#", "##", "[!note]", "1.", "!=", "==", ";;", "}}", "$$", "🚀"]
-words = st.sampled_from([*WORDS, "\t", "\u00a0", "\u2028", "\ufdd0", "\x00", "\r"])
+WORDS = """
+    Oslo Norway cell #flashcards #flashcards/a #todo ==x== ==1;;a== ==has;;b== **b** `c::d` $a$
+    [[link|text]] ![[x.png]] ^id :: ::: ? ?? - > | <b> </b> %% {{c1::z}} \u00e9 e\u0301 日本 \\
+    ``` ~~~ <!-- --> <!--SR: --- # ## [!note] 1. != == ;; }} $$ \U0001f680
+"""
+words = st.sampled_from([*WORDS.split(), "\t", "\u00a0", "\u2028", "\ufdd0", "\x00", "\r"])
 lines = st.lists(words, max_size=8).map(" ".join)
 texts = st.lists(lines, max_size=12).map("\n".join) | st.text(max_size=200)
 
