@@ -289,7 +289,10 @@ class Stopped(BaseException):
 
 def main() -> NoReturn:
     """Run the command of `sys.argv` and end the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             # Vaults hold every script, whatever the locale says.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

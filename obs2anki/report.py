@@ -312,7 +312,7 @@ class Wording:
 
     def file(self, path: VaultPath) -> str:
         """A path of the vault as seen from the working folder; `.` is the vault itself."""
-        return harmless(self.prefix + path) if path != "." else harmless(self.prefix or ".")
+        return harmless(self.prefix + path if path != "." else self.prefix.rstrip("/") or ".")
 
 
 def text(report: Report, wording: Wording) -> str:
@@ -387,7 +387,6 @@ def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
 
 def _nothing(report: Report, wording: Wording) -> Iterator[str]:
     """Why a vault yields nothing, and what happened to a deck that is there."""
-    round_ = report.outcome.round
     yield f"No flashcards were found in {harmless(wording.vault)}, so no deck was written."
     for reason in report.skipped:
         yield (
@@ -395,8 +394,8 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
             f"for example {wording.place(reason.path)}"
         )
     if not report.skipped:
-        yield "  There is no Markdown file (.md) in it."
-    grammar = round_.settings.grammar
+        return  # without documents, no setting is to blame
+    grammar = report.outcome.round.settings.grammar
     marks = [separator for separator, _ in grammar.inline]
     marks += [mark for mark in (grammar.multi_line, grammar.multi_line_reversed) if mark]
     shown = "  ".join(harmless(mark) for mark in marks) or "(none)"

@@ -105,19 +105,13 @@ class Waiting:
         self._timer.daemon = True
         self._lock = threading.Lock()
         self._bar: Progress | None = None
-        self._done, self._total = 0, 0
+        self._doing, self._done, self._total = "Reading the vault", 0, 0
         self._over = False
 
     def __enter__(self) -> Waiting:
         if self._stream.isatty():
             self._timer.start()
         return self
-
-    def show_now(self) -> None:
-        """Wait no longer."""
-        if self._stream.isatty():
-            self._timer.cancel()
-            self._show()
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
@@ -126,17 +120,22 @@ class Waiting:
             if self._bar is not None:
                 self._bar.stop()
 
+    def show_now(self) -> None:
+        """Wait no longer."""
+        if self._stream.isatty():
+            self._timer.cancel()
+            self._show()
+
     def watch(self, items: Iterable[Item]) -> Iterable[Item]:
         """The same items, counted as they go by."""
         known = tuple(items)
         self._total = len(known)
         for self._done, item in enumerate(known):
-            if self._bar is not None:
-                self._tell()
-            yield item
-        self._done = self._total
-        if self._bar is not None:
+            self._doing = f"Looking for flashcards, {self._done:,} of {self._total:,} documents"
             self._tell()
+            yield item
+        self._doing, self._total = "Making the cards", 0
+        self._tell()
 
     def _show(self) -> None:
         from rich.console import Console
@@ -151,16 +150,12 @@ class Waiting:
                 console=Console(file=self._stream),
                 transient=True,
             )
-            bar.add_task("", total=None)
+            bar.add_task(self._doing, total=None)
             bar.start()
             self._bar = bar
-        self._tell()
 
     def _tell(self) -> None:
-        assert self._bar is not None
-        (task,) = self._bar.task_ids
-        if self._done < self._total:
-            told = f"Reading documents, {self._done:,} of {self._total:,}"
-            self._bar.update(task, description=told, total=self._total, completed=self._done)
-        else:
-            self._bar.update(task, description="Making the cards", total=None)
+        if self._bar is not None:
+            (task,) = self._bar.tasks
+            task.description, task.completed = self._doing, self._done
+            task.total = self._total or None  # an unknown total moves to and fro

@@ -18,7 +18,7 @@ import pytest
 from obs2anki import __version__, build, cli, terminal
 from obs2anki.destinations import package
 from tests import commands
-from tests.commands import PLUGIN, child, ended, held, oceans, run, tagged, vault
+from tests.commands import PLUGIN, Ended, child, ended, held, oceans, run, tagged, vault
 
 Capture = pytest.CaptureFixture[str]
 
@@ -496,11 +496,15 @@ def test_a_file_instead_of_a_vault_is_2(capsys: Capture, folder: Path) -> None:
     assert held(folder) == before
 
 
-def test_an_empty_vault_is_2(capsys: Capture, folder: Path) -> None:
+def test_an_empty_vault_yields_nothing(capsys: Capture, folder: Path) -> None:
     (folder / "v").mkdir()
     done = run(["export", "v"], capsys)
-    assert (done.code, done.out) == (2, ""), done.err
-    assert done.err.startswith("The vault v holds no Markdown document. ")
+    assert done == Ended(
+        1,
+        "No flashcards were found in v, so no deck was written.\n",
+        "v:1:1: O109 The vault holds no Markdown document.\n"
+        "    Name the folder that you open in Obsidian.\n",
+    )
     assert held(folder) == {}
 
 
@@ -795,3 +799,10 @@ def test_what_the_machine_refuses_is_2(
 
 def test_the_tests_run_what_is_here() -> None:
     assert Path(cli.__file__).is_relative_to(commands.ROOT)
+
+
+def test_closed_streams_are_no_error(folder: Path) -> None:
+    oceans(folder)
+    done = ended(child(["export", "sea"], folder, "sys.stdout = sys.stderr = None"))
+    assert done == Ended(0, "", "")
+    assert (folder / "sea.apkg").exists()

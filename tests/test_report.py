@@ -329,7 +329,7 @@ def test_a_finding_is_a_line_and_a_remedy() -> None:
 
 def test_a_finding_about_the_vault_points_at_the_vault() -> None:
     found = [finding(Severity.WARNING, "O101", ".")]
-    assert next(report.findings(found, Wording("v/", "v"), colour=False)).startswith("v/:9:2:")
+    assert next(report.findings(found, Wording("v/", "v"), colour=False)).startswith("v:9:2:")
     assert next(report.findings(found, HERE, colour=False)).startswith(".:9:2:")
 
 
