@@ -257,7 +257,8 @@ def _backlog(decks: Sequence[DeckRow]) -> Iterator[Advice]:
 def _maximum_interval(outcome: Outcome) -> Iterator[Advice]:
     """The plugin's longest interval, if Anki's is longer."""
     days = outcome.round.settings.maximum_interval
-    if days is not None and days < LONGEST_INTERVAL and outcome.round.plan.notes:
+    anything_new = any(_is_new(note, outcome.delivery) for note in outcome.round.plan.notes)
+    if days is not None and days < LONGEST_INTERVAL and anything_new:
         yield Advice(
             "maximum-interval",
             f"The plugin never puts a card off for more than {days:,} days, Anki for up to "
@@ -331,6 +332,8 @@ def _changes(report: Report, _: Wording) -> Iterator[str]:
         f"{delivery.gone:,} gone, {delivery.unchanged:,} unchanged."
     )
     yield f"Notes since the last export: {counts}"
+    if delivery.written and not delivery.added + delivery.changed + delivery.gone:
+        yield "  What differs are decks or review dates; for the cards it has, Anki keeps its own."
     if delivery.changed:
         yield (
             "  Anki will update none of them: a deck of this version adds notes and never "

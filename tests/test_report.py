@@ -131,6 +131,12 @@ def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> No
     )
 
 
+@pytest.mark.parametrize("written", [True, False])
+def test_new_dates_for_old_notes_are_told_as_what_they_are(written: bool) -> None:
+    again = replace(outcome(note("1")), delivery=Delivery(unchanged=1, written=written))
+    assert ("for the cards it has, Anki keeps its own." in said(again)) is written
+
+
 # ---------------------------------------------------------------- what was left behind
 
 
@@ -308,8 +314,8 @@ def test_many_cards_later_than_their_interval_call_for_fsrs(
 
 
 def test_advice_is_not_repeated_for_cards_that_anki_has() -> None:
-    notes = [note(str(n), due(TODAY - timedelta(300))) for n in range(50)]
-    assert advised(*notes, new=set()) == []
+    notes = [note(str(n), due(TODAY - timedelta(300))) for n in range(300)]
+    assert advised(*notes, new=set(), settings=Settings(maximum_interval=365)) == []
 
 
 # ---------------------------------------------------------------- findings
