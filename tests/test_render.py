@@ -204,7 +204,7 @@ def test_rendering_twice_gives_the_same(text: str) -> None:
     )
 
 
-@given(st.text(alphabet="aZé1 ,.;?!'()/-“”，。b\u0301", max_size=12))
+@given(st.text(alphabet="aZé1 ,.:;?!'()/-“”，。b\u0301", max_size=12))
 def test_plain_text_takes_a_shorter_way_to_the_same_place(text: str) -> None:
     rendered, _ = render.side(text, PLACE, LIBRARY, Obsidian())
     with_emphasis, _ = render.side(f"{text}\n\n*x*", PLACE, LIBRARY, Obsidian())
@@ -387,6 +387,13 @@ def test_any_context_is_sound_html(title: str, headings: list[str]) -> None:
     read = Reader(context)
     assert not read.tags & {"script", "a", "img"}
     assert not any("\ufdd0" <= character <= "\ufdef" for character in context)
+
+
+def test_a_table_is_not_filled_up_beyond_reason() -> None:
+    wide = "|" + "a|" * 2000 + "\n|" + "-|" * 2000 + "\n" + "|x|\n" * 2000
+    assert len(render.side(wide, PLACE, LIBRARY, Obsidian())[0].html) < 3 * len(wide)
+    long = "|a|b|\n|-|-|\n" + "|x|y|\n" * 20_000
+    assert "<table>" in render.side(long, PLACE, LIBRARY, Obsidian())[0].html
 
 
 @pytest.mark.parametrize("depth", [50, 5000])

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from obs2anki import cloze as _cloze
@@ -42,7 +43,7 @@ EMPTY = Rendered("")
 
 # Letters, digits and such marks as mean nothing to Markdown, beginning with a letter.
 _PLAIN = re.compile(
-    r"""[^\W\d_](?:[^\W_]|[ ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]|\.(?!\w)|-(?=\w))*"""
+    r"""[^\W\d_](?:[^\W_]|[ ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]|[.:](?!\S)|-(?=\w))*"""
 )
 
 
@@ -153,6 +154,7 @@ _NOWHERE = Place(VaultPath(""), 1, "")
 _LINKS_AND_IMAGES = re.compile(r"</?a\b[^>]*>|<img\b[^>]*>|</?p>")
 
 
+@lru_cache(maxsize=1024)  # many flashcards stand below one heading
 def _heading(text: str) -> str:
     """A heading in one line: emphasis, code and maths stay, links are their text."""
     links = Links(_NOWHERE, None)

@@ -47,7 +47,7 @@ def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
         text = _BLOCK_ID.sub("", text)
     if "[!sr|" in text:
         text = _SR_CALLOUT.sub("", text)
-    lines = _without_edges(text.split("\n"))
+    lines = _without_edges(text.split("\n")) if "\n" in text else [text]
     if len(lines) <= 1:
         return _one_line(lines[0].strip()) if lines else ""
     return _with_code(_several_lines(lines, shelf), shelf)
@@ -220,8 +220,8 @@ class _Scan:
             return stop[0], start
         if "\n" in content:
             content = _QUOTE_MARKS.sub("", content) if self._quoted(start) else content
-            content = content.strip("\n")
-        content += " " if content.endswith("\\") else ""
+        content = content.strip()
+        content += " " if content.endswith("\\") else ""  # `\\ ` is a space, `\\\\` a line end
         html = inert(escape(content, quote=False))
         html = rf"\[{html}\]" if display else rf"\({html}\)"
         end = close + len(stop[0])
@@ -260,6 +260,7 @@ _SR_CALLOUT = re.compile(
     r"^[ \t]*>[ \t]*\[!sr\|card-metadata\].*(?:\n[ \t]*>[ \t]*$)*", re.MULTILINE
 )
 _MARK = re.compile(r"(?:[-*+]|#{1,6}|[0-9]{1,9}[.)])(?=[ \t])|>")
+_MARKING = frozenset("-*+_#>0123456789")
 _TASK = re.compile(r"\[[^\]\n]\][ \t]+")
 _CALLOUT = re.compile(r"\[!([A-Za-z0-9_-]+)(?:\|[^\]\n]*)?\][+-]?")
 _LONE = re.compile(r"[-*+#>]|[0-9]{1,9}[.)]|#{2,6}")
@@ -290,6 +291,10 @@ def _is_break(line: str) -> bool:
 
 def _one_line(line: str) -> str:
     """A line that is all there is: no lone bullet, quote bar or heading; a number is text."""
+    if line[:1] not in _MARKING:
+        return line
+    if _is_break(line):
+        return ""
     start, end, callout = 0, len(line), None
     while mark := _MARK.match(line, start):
         if mark[0][0].isdigit():

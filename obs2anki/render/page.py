@@ -24,6 +24,10 @@ _MOST_TAGS = 2_000
 _MOST_FOOTNOTES = 200
 """With more than this in one fragment, `[^1]` is text: comrak's time grows with their square."""
 
+_MOST_COLUMNS = 64
+_MOST_CELLS = 50_000
+"""A table with many more cells than it writes is text: comrak would make up all of them."""
+
 _MAY_BE_HTML = re.compile(r"<[A-Za-z/!?]")
 
 
@@ -34,7 +38,7 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     """
     raw = bool(_MAY_BE_HTML.search(markdown))
     escaped = raw and markdown.count("<") > _MOST_TAGS
-    options = _options(strict_line_breaks, _has_footnotes(markdown), escaped)
+    options = _options(strict_line_breaks, _has_footnotes(markdown), _has_tables(markdown), escaped)
     result = comrak.render_markdown(markdown, *options)
     # nh3 writes `<br>`; without it ` />` stands in tags only, for comrak escapes `>` elsewhere.
     result = _sanitised(result) if raw and not escaped else result.replace(" />", ">")
@@ -52,16 +56,25 @@ def _has_footnotes(markdown: str) -> bool:
     return markdown.count("[^") + markdown.count("^[") <= _MOST_FOOTNOTES
 
 
+def _has_tables(markdown: str) -> bool:
+    """Whether tables are in order: each row is filled up to the width of the widest."""
+    pipes = markdown.count("|")
+    if pipes <= _MOST_COLUMNS:
+        return pipes > 0
+    widths = [line.count("|") for line in markdown.split("\n") if "|" in line]
+    return max(widths) * len(widths) <= _MOST_CELLS + 4 * pipes
+
+
 @cache
 def _options(
-    strict_line_breaks: bool, footnotes: bool, escaped: bool
+    strict_line_breaks: bool, footnotes: bool, tables: bool, escaped: bool
 ) -> tuple[comrak.ExtensionOptions, comrak.ParseOptions, comrak.RenderOptions]:
     """Comrak's options; maths and wikilinks never get that far, so they are off."""
     extension = comrak.ExtensionOptions()
     extension.autolink = True
     extension.highlight = True
     extension.strikethrough = True
-    extension.table = True
+    extension.table = tables
     extension.tasklist = True
     extension.footnotes = extension.inline_footnotes = footnotes
     parse = comrak.ParseOptions()
