@@ -13,7 +13,9 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
@@ -138,11 +140,12 @@ def export(
         ("scheduling.enabled", False if no_scheduling else None, "--no-scheduling"),
         ("scheduling.revlog", True if revlog else None, "--revlog"),
     )
+    layer = _layer(asked)
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
     if strict:
         deed = build.strictly(deed)
-    with Waiting(sys.stderr) as waiting:
-        outcome = deed(build.prepare(build.Request(vault, output, _layer(asked)), waiting.watch))
+    with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        outcome = deed(build.prepare(build.Request(vault, output, layer), waiting.watch))
     _SHOW[format_](report.of(outcome), _wording(vault))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad else DONE)
@@ -160,9 +163,9 @@ def list_(
     """List what would be exported, card by card; nothing is written."""
     from obs2anki import build, listing
 
-    asked = (("scheduling.timezone", timezone, "--timezone"),)
-    with Waiting(sys.stderr) as waiting:
-        round_ = build.prepare(build.Request(vault, options=_layer(asked)), waiting.watch)
+    layer = _layer([("scheduling.timezone", timezone, "--timezone")])
+    with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        round_ = build.prepare(build.Request(vault, options=layer), waiting.watch)
     if format_ is ListFormat.JSON:
         _say(listing.as_json(round_), sys.stdout)
         return
@@ -183,7 +186,8 @@ def config(
 
     from obs2anki import build
 
-    in_force, found = build.settings_of(build.Request(vault))
+    with _settings_seen_from_here(vault):
+        in_force, found = build.settings_of(build.Request(vault))
     described = settings.describe(in_force)
     if format_ is ListFormat.JSON:
         rows = {key: {"value": value, "origin": origin} for key, value, origin in described}
@@ -207,11 +211,27 @@ def _wording(vault: Path) -> Wording:
     """How paths of the vault are told: from the working folder."""
     from obs2anki.report import Wording
 
+    return Wording(_prefix(vault), str(vault))
+
+
+def _prefix(vault: Path) -> str:
+    """What leads from the working folder into the vault."""
     try:
         prefix = Path(os.path.relpath(vault)).as_posix()
     except ValueError:  # on Windows, from one drive to another
         prefix = vault.absolute().as_posix()
-    return Wording("" if prefix == "." else f"{prefix.rstrip('/')}/", str(vault))
+    return "" if prefix == "." else f"{prefix.rstrip('/')}/"
+
+
+@contextmanager
+def _settings_seen_from_here(vault: Path) -> Iterator[None]:
+    """Name a settings file that cannot be used by its path from the working folder."""
+    try:
+        yield
+    except settings.SettingsError as error:
+        prefix = _prefix(vault)
+        problems = (replace(one, origin=prefix + one.origin) for one in error.problems)
+        raise settings.SettingsError(problems) from error
 
 
 def _show_text(told: Report, wording: Wording) -> None:

@@ -593,7 +593,8 @@ def as_json(report: Report) -> str:
          "diagnostics": [{"path": "a.md", "line": 9, "column": 1, "code": "O401",
                           "severity": "warning", "message": "...", "hint": "..."}]}
 
-    `delivery` is null where nothing was compared, `since` where nothing is due.
+    `outcome` is one of `build.Verdict`. `delivery` and `size` are null where no deck was written
+    or compared, `since` where nothing is due.
     """
     outcome = report.outcome
     delivery, plan = outcome.delivery, outcome.round.plan

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from obs2anki import __version__, build, cli, terminal
+from obs2anki import __version__, build, cli, listing, terminal
 from obs2anki.destinations import package
 from tests import commands
 from tests.commands import PLUGIN, Ended, child, ended, held, oceans, run, tagged, vault
@@ -449,6 +449,15 @@ def test_a_card_that_is_not_packed_has_no_ordinal_in_anki(capsys: Capture, folde
     assert ordinals == [(0, None), (1, 1)]
 
 
+def test_json_is_written_card_by_card(folder: Path) -> None:
+    clozes = " ".join(f"=={n}==" for n in range(40))
+    root = vault(folder / "v", {PLUGIN: tagged(), "a.md": f"#flashcards {clozes}\n"})
+    pieces = list(listing.as_json(build.prepare(build.Request(root))))
+    assert max(piece.count('"front"') for piece in pieces) == 1
+    (flashcard,) = json.loads("".join(pieces))["flashcards"]
+    assert len(flashcard["cards"]) == 40
+
+
 def test_an_empty_list_says_so(capsys: Capture, folder: Path) -> None:
     vault(folder / "v", {"a.md": "nothing"})
     done = run(["list", "v"], capsys)
@@ -594,10 +603,14 @@ def test_a_byte_order_mark_is_no_text(capsys: Capture, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        (PLUGIN, '{"settings":\n {oops', f"{PLUGIN}:2: This file cannot be used: it is no valid"),
-        ("obs2anki.toml", "[decks]\nroot = \n", "obs2anki.toml:2: This file is no valid TOML"),
-        ("obs2anki.toml", "[decks]\n\nrooot = 'x'\n", "obs2anki.toml:3: There is no setting"),
-        ("obs2anki.toml", "[decks]\nroot = 5\n", "obs2anki.toml:2: [decks] root needs text"),
+        (
+            PLUGIN,
+            '{"settings":\n {oops',
+            f"sea/{PLUGIN}:2: This file cannot be used: it is no valid",
+        ),
+        ("obs2anki.toml", "[decks]\nroot = \n", "sea/obs2anki.toml:2: This file is no valid TOML"),
+        ("obs2anki.toml", "[decks]\n\nrooot = 'x'\n", "sea/obs2anki.toml:3: There is no setting"),
+        ("obs2anki.toml", "[decks]\nroot = 5\n", "sea/obs2anki.toml:2: [decks] root needs text"),
     ],
 )
 def test_settings_that_cannot_be_used_stop_everything(
