@@ -1,0 +1,492 @@
+"""The documentation says what the program does.
+
+Pages hold fenced blocks that are run:
+
+    <!-- file: vault/Capitals.md -->     written into the page's own folder
+    ```console                           run there; `$ obs2anki ...` and what it says
+    ```markdown bad [path]               an example of a finding, in diagnostics.md
+    ```markdown cloze                    the flashcard types that a document makes
+
+With OBS2ANKI_GOLDEN=1 in the environment sessions, and the sentences of findings, are written
+anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from obs2anki import build, cli, plan, settings
+from obs2anki.data import Diagnostic, Notetype
+from obs2anki.diagnostics import RULES
+from obs2anki.notetypes import DEFINITIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
+REFERENCE = DOCS / "reference"
+
+DATA_JSON = ".obsidian/plugins/obsidian-spaced-repetition/data.json"
+
+NOON = "1767268800"
+"""2026-01-01 12:00 UTC: when every session takes place."""
+
+GOLDEN = bool(os.environ.get("OBS2ANKI_GOLDEN"))
+
+NOT_SHOWN = {
+    "O101": "another folder holds the settings; the remedy is to name it",
+    "O105": "a folder's permissions decide",
+    "O106": "a symbolic link leads out of the vault",
+    "O108": "a name on the disk is no Unicode",
+    "O109": "there is no document",
+    "O201": "bytes that are no text",
+    "O202": "a file's permissions decide",
+    "O206": "a character that no page can hold",
+    "O603": "a file of a hundred megabytes",
+    "O801": "nothing makes it so far",
+}
+"""Findings that no example on a page can show, and why."""
+
+NOT_MADE = ("O801",)
+"""Codes that are kept for later; the page says so."""
+
+
+# ---------------------------------------------------------------- reading pages
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of a page: the words after its fence, its text, the file that it is."""
+
+    info: tuple[str, ...]
+    text: str
+    file: str | None
+    start: int
+    """Where its text begins in the page."""
+
+
+_BLOCK = re.compile(
+    r"(?:^<!-- file: (?P<file>[^\n]+?) -->\n+)?"
+    r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<text>(?:[^\n]*\n)*?)^(?P=fence)[ ]*$",
+    re.MULTILINE,
+)
+
+
+def blocks(page: str) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    return [
+        Block(tuple(match["info"].split()), match["text"], match["file"], match.start("text"))
+        for match in _BLOCK.finditer(page)
+    ]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row of a text, heads included."""
+    lines = (line for line in text.split("\n") if line.startswith("|"))
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def codes_in(cell: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def section(page: str, heading: str) -> str:
+    """What stands below a heading, up to the next one that is as high."""
+    level = heading.index(" ")
+    found = re.search(
+        rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{level}}} |\Z)", page, re.MULTILINE | re.DOTALL
+    )
+    assert found, f"there is no heading {heading!r}"
+    return found[1]
+
+
+def read(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+# ---------------------------------------------------------------- sessions
+
+
+SESSIONS = [page for page in PAGES if any(b.info[:1] == ("console",) for b in blocks(read(page)))]
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=name)
+def test_sessions_say_what_the_program_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", NOON)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "fixtures/vaults/demo", tmp_path / "fixtures/vaults/demo")
+    text = read(page)
+    new, at = "", 0
+    for block in blocks(text):
+        if block.file is not None:
+            file = tmp_path / block.file
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, "utf-8")
+        elif block.info[:1] == ("console",):
+            said = "".join(session(block.text, capsys))
+            if not GOLDEN:
+                assert neutral(block.text) == neutral(said)
+            new += text[at : block.start] + said
+            at = block.start + len(block.text)
+    if GOLDEN and neutral(new + text[at:]) != neutral(text):
+        page.write_text(new + text[at:], "utf-8")
+
+
+def session(text: str, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
+    """The commands of a session, each with what it says."""
+    commands = [line for line in text.split("\n") if line.startswith("$ ")]
+    assert commands and text.startswith("$ "), "a session begins with a command"
+    code = 0
+    for line in commands:
+        program, *arguments = shlex.split(line[2:])
+        yield line + "\n"
+        if (program, arguments) == ("echo", ["$?"]):
+            yield f"{code}\n"
+            continue
+        assert program == "obs2anki", line
+        capsys.readouterr()
+        code = cli.run(arguments)
+        out, err = capsys.readouterr()
+        # On a terminal an empty line parts the findings from the report.
+        yield err + ("\n" if out and err else "") + out
+
+
+def neutral(text: str) -> str:
+    """Without the size of a deck, which is zlib's business."""
+    return re.sub(r"[0-9.,]+ (?:bytes|KB)(?= in all|\)\.)|(?<=\"size\": )[0-9]+", "SIZE", text)
+
+
+def test_the_readme_shows_what_make_demo_exports() -> None:
+    (command,) = re.findall(r"\$\(BIN\)/(obs2anki export fixtures.*)", read(ROOT / "Makefile"))
+    assert any(block.text.startswith(f"$ {command}\n") for block in blocks(read(PAGES[0])))
+
+
+# ---------------------------------------------------------------- links
+
+
+_LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    prose = _BLOCK.sub("", read(page))
+    for link in _LINK.findall(re.sub(r"`[^`\n]*`", "", prose)):
+        target, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), link
+        if anchor:
+            assert anchor in anchors(read(file)), link
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", page), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
+    }
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    todo = [PAGES[0]]
+    while todo:
+        page = todo.pop()
+        if page in seen or page.suffix != ".md":
+            continue
+        seen.add(page)
+        targets = (link.partition("#")[0] for link in _LINK.findall(read(page)))
+        todo += ((page.parent / t).resolve() for t in targets if t and ":" not in t)
+    assert set(PAGES) <= seen
+
+
+# ---------------------------------------------------------------- command line
+
+
+def options(command: str) -> set[str]:
+    """Every spelling of every option of a command."""
+    group = typer.main.get_command(cli.app)
+    found = getattr(group, "commands")[command] if command else group  # noqa: B009  # not typed
+    return {option for param in found.params for option in param.opts if option.startswith("-")}
+
+
+def commands() -> set[str]:
+    return set(getattr(typer.main.get_command(cli.app), "commands"))  # noqa: B009  # not typed
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    page = read(REFERENCE / "command-line.md")
+    assert set(re.findall(r"^## `obs2anki (\w+) ", page, re.MULTILINE)) == commands()
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_option_is_documented_and_no_other(command: str) -> None:
+    page = read(REFERENCE / "command-line.md")
+    (heading,) = re.findall(rf"^## `obs2anki {command} .*$", page, re.MULTILINE)
+    written = {
+        option
+        for row in rows(section(page, heading))
+        for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row[0])
+    }
+    assert written == options(command)
+
+
+def test_the_options_of_the_program_itself_are_documented() -> None:
+    page = read(REFERENCE / "command-line.md")
+    for option in options(""):
+        assert f"`obs2anki {option}`" in page
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = section(read(REFERENCE / "command-line.md"), "## Exit codes")
+    written = {int(code) for row in rows(page) for code in codes_in(row[0])}
+    assert {cli.DONE, cli.FINDINGS, cli.IMPOSSIBLE, cli.BUG, cli.PIPE_CLOSED, 130, 143} == written
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_page_speaks_of_an_option_that_there_is_not(page: Path) -> None:
+    known = set().union(*map(options, ("", *commands()))) | {"--help"}
+    for block in blocks(read(page)):
+        for line in block.text.split("\n"):
+            if re.match(r"\$ obs2anki |obs2anki ", line):
+                assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", line)) <= known, line
+
+
+# ---------------------------------------------------------------- settings
+
+
+def setting_rows() -> Mapping[str, list[str]]:
+    page = read(REFERENCE / "settings.md")
+    ours = page.partition("\n## The plugin's data.json\n")[0]
+    return {codes_in(row[0])[0]: row for row in rows(ours) if codes_in(row[0])}
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    assert set(setting_rows()) == {key.name for key in settings.KEYS}
+
+
+def test_every_default_is_documented() -> None:
+    usual = {key: value for key, value, _ in settings.describe(settings.WITH_PLUGIN)}
+    without = {key: value for key, value, _ in settings.describe(settings.WITHOUT_PLUGIN)}
+    wanted = {
+        key: [usual[key]] if usual[key] == without[key] else [usual[key], without[key]]
+        for key in usual
+    }
+    assert {key: codes_in(row[2]) for key, row in setting_rows().items()} == wanted
+
+
+def test_every_type_is_documented() -> None:
+    for key in settings.KEYS:
+        if key.toml is None:
+            assert setting_rows()[key.name][1] == "not in this file"
+        else:
+            with pytest.raises(settings.Unfit) as unfit:
+                key.toml(None)
+            # A quoted list of choices is easier to read in code.
+            written = setting_rows()[key.name][1].replace("`", "")
+            assert written == str(unfit.value).replace("|", "\\|")
+
+
+def test_the_example_sets_every_key_and_can_be_read() -> None:
+    page = section(read(REFERENCE / "settings.md"), "## An example with every key")
+    (example,) = (block.text for block in blocks(page) if block.info == ("toml",))
+    layer = settings.from_toml(example, "obs2anki.toml")
+    assert {one.key for one in layer} == {key.name for key in settings.KEYS if key.toml}
+
+
+def test_every_key_of_the_plugin_that_counts_is_documented_and_no_other() -> None:
+    page = section(read(REFERENCE / "settings.md"), "## The plugin's data.json")
+    written = {code for row in rows(page) for code in codes_in(row[0])}
+    toggles = {"convertHighlightsToClozes", "convertBoldTextToClozes"}
+    toggles |= {"convertCurlyBracketsToClozes", "flashcardsTag"}
+    assert written == {one for key in settings.KEYS for one in key.plugin} | toggles
+
+
+def test_every_key_of_obsidian_that_counts_is_documented() -> None:
+    page = section(read(REFERENCE / "settings.md"), "## Obsidian's app.json")
+    written = {code for row in rows(page) for code in codes_in(row[0])}
+    assert written == {key.app for key in settings.KEYS if key.app}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_piece_of_toml_can_be_read(page: Path) -> None:
+    for block in blocks(read(page)):
+        if block.info[:1] == ("toml",) or (block.file or "").endswith(".toml"):
+            settings.from_toml(block.text, name(page))
+
+
+# ---------------------------------------------------------------- diagnostics
+
+
+def findings_page() -> str:
+    return read(REFERENCE / "diagnostics.md")
+
+
+def dotted(template: str) -> str:
+    """A rule's sentence as the page writes it."""
+    return re.sub(r"\{\d\}", "…", template)
+
+
+def test_every_finding_is_documented_and_no_other() -> None:
+    written = re.findall(r"^### (O\d{3}): (.*)$", findings_page(), re.MULTILINE)
+    assert written == [(code, RULES[code].title) for code in sorted(RULES)]
+
+
+@pytest.mark.parametrize("code", sorted(RULES))
+def test_every_finding_is_documented_in_its_words(code: str) -> None:
+    rule, page = RULES[code], findings_page()
+    text = section(page, f"### {code}: {rule.title}")
+    wanted = (
+        f"**{rule.severity.value.capitalize()}.** {dotted(rule.sentence)}\\\n"
+        f"*Remedy:* {dotted(rule.hint)}\n"
+    )
+    if GOLDEN and wanted not in text:
+        new = re.sub(r"\*\*\w+\.\*\* [^\n]*\n\*Remedy:\*[^\n]*\n", lambda _: wanted, text, count=1)
+        (REFERENCE / "diagnostics.md").write_text(page.replace(text, new), "utf-8")
+    else:
+        assert wanted in text
+
+
+def example(code: str, *kinds: str) -> dict[str, str]:
+    """The files of a finding's example, by path."""
+    files: dict[str, str] = {}
+    section_ = section(findings_page(), f"### {code}: {RULES[code].title}")
+    shown = [block for block in blocks(section_) if len(block.info) > 1]
+    if not any("without-plugin" in block.info or block.info[0] == "json" for block in shown):
+        files[DATA_JSON] = json.dumps({"settings": {"convertFoldersToDecks": True}})
+        files[DATA_JSON] = files[DATA_JSON][:-2] + ', "convertHighlightsToClozes": true}}'
+    for block in shown:
+        if block.info[1] in kinds:
+            path = "notes/example.md" if block.info[0] == "markdown" else block.info[2]
+            files[path] = block.text
+    files.setdefault("notes/example.md", "What makes ATP?::Mitochondria\n")
+    return files
+
+
+def found_in(folder: Path, files: Mapping[str, str]) -> list[Diagnostic]:
+    """What is found in a vault of these files."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    return list(build.prepare(build.Request(folder)).plan.diagnostics)
+
+
+@pytest.mark.parametrize("code", sorted(set(RULES) - set(NOT_SHOWN)))
+def test_a_bad_example_is_found_and_a_mended_one_is_not(code: str, tmp_path: Path) -> None:
+    bad = example(code, "bad")
+    assert code in {found.code for found in found_in(tmp_path / "bad", bad)}
+    mended = example(code, "bad", "mended")
+    assert mended != bad
+    assert not found_in(tmp_path / "mended", mended)
+
+
+def test_what_is_not_shown_is_a_finding() -> None:
+    assert set(NOT_SHOWN) <= set(RULES)
+
+
+@pytest.mark.parametrize("code", NOT_MADE)
+def test_a_code_that_is_kept_for_later_is_made_nowhere(code: str) -> None:
+    """If this fails the code is made now: give it an example, and take it out of NOT_MADE."""
+    says = section(findings_page(), f"### {code}: {RULES[code].title}")
+    assert "This version does not report it yet" in says
+    for module in (ROOT / "obs2anki").rglob("*.py"):
+        assert module.name == "diagnostics.py" or f'"{code}"' not in read(module)
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def keys_of(value: object) -> Iterator[str]:
+    """Every key in a JSON value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from keys_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys_of(inner)
+
+
+@pytest.mark.parametrize("page", ["list-json.md", "export-json.md"])
+def test_every_field_of_the_json_is_documented(page: str) -> None:
+    text = read(REFERENCE / page)
+    shown = [
+        json.loads(block.text.partition("\n")[2])
+        for block in blocks(text)
+        if block.info == ("console",) and "--format json" in block.text
+    ]
+    assert shown
+    written = {code for row in rows(text) for code in codes_in(row[0])}
+    # A review by FSRS has fields of its own, and advice is rare: both are on the page anyway.
+    assert {key for value in shown for key in keys_of(value)} <= written
+
+
+# ---------------------------------------------------------------- notetypes and grammar
+
+
+def test_every_field_and_template_of_the_notetypes_is_documented() -> None:
+    page = read(REFERENCE / "notetypes.md")
+    for notetype in Notetype:
+        text = section(page, f"## `{notetype.value}`")
+        written = {code for row in rows(text) for code in codes_in(row[0])}
+        definition = DEFINITIONS[notetype]
+        fields = {field.name for field in definition.fields}
+        assert written == fields | {template.name for template in definition.templates}
+
+
+TYPED = [
+    (page, block)
+    for page in PAGES
+    for block in blocks(read(page))
+    if block.info[:1] == ("markdown",) and block.info[1:2] not in ((), ("bad",), ("mended",))
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "block"), TYPED, ids=[f"{name(p)}: {' '.join(b.info[1:])}" for p, b in TYPED]
+)
+def test_examples_of_flashcards_are_of_the_type_that_the_page_says(
+    page: Path, block: Block, tmp_path: Path
+) -> None:
+    usual = {"convertFoldersToDecks": True, "convertHighlightsToClozes": True}
+    (tmp_path / DATA_JSON).parent.mkdir(parents=True)
+    (tmp_path / DATA_JSON).write_text(json.dumps({"settings": usual}), "utf-8")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/example.md").write_text(block.text, "utf-8")
+    planned = build.prepare(build.Request(tmp_path)).plan.planned
+    assert [p.flashcard.type.value for p in planned] == list(block.info[1:]), name(page)
+
+
+# ---------------------------------------------------------------- causes
+
+
+def test_every_cause_of_a_review_left_behind_is_documented() -> None:
+    page = read(DOCS / "how-to/bring-in-what-was-left-behind.md")
+    written = {row[0] for row in rows(page)}
+    assert set(plan.CAUSES.values()) <= written
+
+
+def mentioned(pages: Iterable[Path]) -> set[str]:
+    """Every finding's code that pages speak of."""
+    return {code for page in pages for code in re.findall(r"\bO\d{3}\b", read(page))}
+
+
+def test_no_page_speaks_of_a_finding_that_there_is_not() -> None:
+    assert mentioned(PAGES) <= set(RULES)
