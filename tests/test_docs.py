@@ -2,10 +2,10 @@
 
 Pages hold fenced blocks that are run:
 
-    <!-- file: vault/Capitals.md -->     written into the page's own folder
-    ```console                           run there; `$ obs2anki ...` and what it says
-    ```markdown bad [path]               an example of a finding, in diagnostics.md
-    ```markdown cloze                    the flashcard types that a document makes
+    In `vault/Capitals.md`:      what follows is written into the page's own folder
+    ```console                   run there: `$ obs2anki ...` and what it says
+    ```markdown bad [path]       an example of a finding, in diagnostics.md
+    ```markdown cloze            a document, and the types of its flashcards
 
 With OBS2ANKI_GOLDEN=1 in the environment sessions, and the sentences of findings, are written
 anew.
@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from obs2anki import build, cli, plan, settings
+from obs2anki import build, cli, plan, report, settings
 from obs2anki.data import Diagnostic, Notetype
 from obs2anki.diagnostics import RULES
 from obs2anki.notetypes import DEFINITIONS
@@ -75,7 +75,7 @@ class Block:
 
 
 _BLOCK = re.compile(
-    r"(?:^<!-- file: (?P<file>[^\n]+?) -->\n+)?"
+    r"(?:^In `(?P<file>[^\n`]+)`:\n\n)?"
     r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<text>(?:[^\n]*\n)*?)^(?P=fence)[ ]*$",
     re.MULTILINE,
 )
@@ -163,6 +163,7 @@ def session(text: str, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
         capsys.readouterr()
         code = cli.run(arguments)
         out, err = capsys.readouterr()
+        assert code != cli.BUG, err
         # On a terminal an empty line parts the findings from the report.
         yield err + ("\n" if out and err else "") + out
 
@@ -436,6 +437,15 @@ def test_every_field_of_the_json_is_documented(page: str) -> None:
     written = {code for row in rows(text) for code in codes_in(row[0])}
     # A review by FSRS has fields of its own, and advice is rare: both are on the page anyway.
     assert {key for value in shown for key in keys_of(value)} <= written
+
+
+def test_when_advice_is_given_is_documented() -> None:
+    advice = section(read(REFERENCE / "export-json.md"), "## advice")
+    assert f"more than {report.BACKLOG} cards" in advice
+    assert f"at least {report.MANY_LATE} cards" in advice
+    assert ("a fifth of" in advice) is (report.LATE_SHARE == 1 / 5)
+    left = section(read(REFERENCE / "export-json.md"), "## left_behind")
+    assert f"more than {report.ORPHAN_SHARE:.0%} of".replace("%", " %") in left
 
 
 # ---------------------------------------------------------------- notetypes and grammar
