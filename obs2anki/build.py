@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 
 from obs2anki import plan, settings, vault
-from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source, VaultPath
+from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.media import Library
@@ -103,7 +103,7 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
     return Round(
         root=contents.root,
         settings=in_force,
-        plan=_as_spelt(planned, contents),
+        plan=planned,
         deck=_deck(request, in_force, contents.name),
         zone=zone,
         today=(now.astimezone(zone) - rollover).date(),
@@ -127,29 +127,14 @@ def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]
 
 
 def _library(contents: vault.Contents, in_force: Settings) -> Library:
-    """The files that links may name. One that cannot be read is a finding, not the end."""
-
-    def digest(file: Path) -> tuple[str, int]:
-        try:
-            return vault.digest(_spelt(file, contents))
-        except Obs2ankiError as error:
-            raise OSError(str(error)) from error
-
+    """The files that links may name."""
     return Library(
-        contents.root, contents.files, in_force.obsidian, in_force.media.max_size, digest
+        contents.file,
+        contents.files,
+        in_force.obsidian,
+        in_force.media.max_size,
+        vault.digest,
     )
-
-
-def _as_spelt(planned: Plan, contents: vault.Contents) -> Plan:
-    """The plan with its media where they lie: some disks keep names as they were typed."""
-    if not contents.spelt:
-        return planned
-    media = (replace(item, file=_spelt(item.file, contents)) for item in planned.media)
-    return replace(planned, media=tuple(media))
-
-
-def _spelt(file: Path, contents: vault.Contents) -> Path:
-    return contents.file(VaultPath(file.relative_to(contents.root).as_posix()))
 
 
 def _deck(request: Request, in_force: Settings, name: str) -> Path:

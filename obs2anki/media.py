@@ -88,19 +88,21 @@ class Library:
 
     def __init__(
         self,
-        root: Path,
+        locate: Callable[[VaultPath], Path],
         files: Iterable[VaultPath],
         obsidian: Obsidian,
         max_size: int,
         digest: Callable[[Path], tuple[str, int]],
     ) -> None:
-        """Take every visible file of the vault below `root`, documents too.
+        """Take every visible file of the vault, documents too.
 
-        `max_size` is in megabytes. `digest` answers a file's SHA-256 (hex) and size in bytes; it
-        is asked at most once for a file, and only when a rendered link needs it.
+        `locate` says where a file lies on the disk, which may spell its name otherwise.
+        `max_size` is in megabytes. `digest` answers a file's SHA-256 (hex) and size in bytes, or
+        raises OSError; it is asked at most once for a file, and only when a rendered link needs
+        it.
         """
-        self.root = root
         self.max_size = max_size
+        self._locate = locate
         self._attachments = obsidian.attachment_folder
         self._digest = digest
         self._files = frozenset(files)
@@ -155,7 +157,7 @@ class Library:
         """The file as Anki gets it; OSError if it cannot be read any more."""
         packed = self._packed.get(path)
         if packed is None:
-            file = self.root / path
+            file = self._locate(path)
             digest, size = self._digest(file)
             packed = self._packed[path] = Media(self._name(path, digest), file, size)
         return packed

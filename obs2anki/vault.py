@@ -281,14 +281,10 @@ def digest(file: Path) -> tuple[str, int]:
     """A file's SHA-256, as hex digits, and its size in bytes; read in pieces.
 
     Raises:
-        Obs2ankiError: the file cannot be read.
+        OSError: the file cannot be read.
     """
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
-    except OSError as error:
-        sentence = f"{file} cannot be read: {_reason(error)}."
-        raise Obs2ankiError(f"{sentence} Mend its permissions, then try again.") from error
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 
 def _vault_name(root: Path) -> str:

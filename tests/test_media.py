@@ -139,7 +139,11 @@ def test_equal_stems_in_two_folders_are_two_media() -> None:
         return digest(Path(str(file).replace("/", "_")))
 
     files = Library(
-        Path("/vault"), [VaultPath("a/x.png"), VaultPath("b/x.png")], Obsidian(), 1, by_path
+        Path("/vault").joinpath,
+        [VaultPath("a/x.png"), VaultPath("b/x.png")],
+        Obsidian(),
+        1,
+        by_path,
     )
     assert files.media(VaultPath("a/x.png")).name != files.media(VaultPath("b/x.png")).name
 
@@ -150,7 +154,9 @@ def test_names_never_differ_in_case_alone() -> None:
 
     files = ["a/Cat.png", "b/cat.PNG", "c/CAT.png"]
     names = {
-        Library(Path("/v"), map(VaultPath, order), Obsidian(), 1, same).media(VaultPath(f)).name
+        Library(Path("/v").joinpath, map(VaultPath, order), Obsidian(), 1, same)
+        .media(VaultPath(f))
+        .name
         for order in (files, files[::-1])
         for f in files
     }
@@ -162,6 +168,11 @@ def test_a_medium_says_where_it_lies_and_how_big_it_is() -> None:
     assert (media.file, media.size) == (Path("/vault/x/a.png"), 1000)
 
 
+def test_a_medium_lies_where_the_disk_has_it() -> None:
+    files = Library(lambda path: Path("/v", path.upper()), [VaultPath("a")], Obsidian(), 1, digest)
+    assert files.media(VaultPath("a")).file == Path("/v/A")
+
+
 def test_a_file_is_read_once_and_only_when_it_is_packed() -> None:
     read: list[Path] = []
 
@@ -169,7 +180,7 @@ def test_a_file_is_read_once_and_only_when_it_is_packed() -> None:
         read.append(file)
         return "0" * 64, 1
 
-    files = Library(Path("/v"), [VaultPath("a.png")], Obsidian(), 1, counted)
+    files = Library(Path("/v").joinpath, [VaultPath("a.png")], Obsidian(), 1, counted)
     assert files.resolve("a.png", SOURCE) == "a.png"
     assert read == []
     assert files.media(VaultPath("a.png")) == files.media(VaultPath("a.png"))

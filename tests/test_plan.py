@@ -28,7 +28,9 @@ def planned(settings: Settings = PLUGIN, ignored: tuple[str, ...] = (), **docume
         tuple(s for s in sources if s.path in ignored),
     )
     paths = [source.path for source in sources]
-    library = Library(Path("/vault"), paths, settings.obsidian, 100, lambda file: ("0" * 64, 1))
+    library = Library(
+        Path("/vault").joinpath, paths, settings.obsidian, 100, lambda file: ("0" * 64, 1)
+    )
     return plan.make(vault, settings, library, CLOCK)
 
 

@@ -82,7 +82,7 @@ def document(flashcards: list[tuple[str, str, str]], version: int) -> str:
 def planned(vault: dict[str, str]) -> Plan:
     sources = tuple(written.source(text, path) for path, text in sorted(vault.items()))
     library = Library(
-        Path("/vault"),
+        Path("/vault").joinpath,
         [s.path for s in sources],
         SETTINGS.obsidian,
         100,

@@ -350,7 +350,7 @@ def test_a_medium_that_cannot_be_read_is_missing() -> None:
     def refuse(_: Path) -> tuple[str, int]:
         raise PermissionError
 
-    library = Library(Path("/vault"), [VaultPath("a.png")], Obsidian(), 100, refuse)
+    library = Library(Path("/vault").joinpath, [VaultPath("a.png")], Obsidian(), 100, refuse)
     rendered, findings = render.side("![[a.png]]", PLACE, library, Obsidian())
     assert rendered.html == '<span class="missing">(missing: a.png)</span>'
     assert [d.code for d in findings] == ["O601"]

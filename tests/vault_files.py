@@ -21,7 +21,7 @@ def digest(file: Path) -> tuple[str, int]:
 def library(*files: str, attachment_folder: str = "/", max_size: int = 100) -> Library:
     """A library of these files."""
     return Library(
-        ROOT,
+        ROOT.joinpath,
         map(VaultPath, files),
         Obsidian(attachment_folder=attachment_folder),
         max_size,
