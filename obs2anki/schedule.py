@@ -74,7 +74,7 @@ def _from_fsrs(review: FsrsReview, today: date, zone: tzinfo, clamped: list[str]
     state = STATES.get(review.state, CardState.REVIEW)
     if state is CardState.NEW:
         return NEW
-    said = _day(review.due, zone)
+    said = day(review.due, zone)
     due = _near(said, today, clamped, *(() if state is CardState.REVIEW else INSTANTS))
     # A card in relearning keeps the interval to which it will return, at least a day: from 0
     # Anki would make it due again the same day, for ever.
@@ -155,8 +155,8 @@ def _near(
     return kept
 
 
-def _day(instant: datetime, zone: tzinfo) -> date:
-    """The day of `instant` in `zone`."""
+def day(instant: datetime, zone: tzinfo) -> date:
+    """The day of `instant` in `zone`; an instant without a zone is in it already."""
     if instant.tzinfo is None:
         return instant.date()
     try:
@@ -180,18 +180,18 @@ def _presumed_review(due: date, interval: int, today: date, zone: tzinfo) -> int
 
     FSRS in Anki needs the time: without it, it reckons as if none had passed.
     """
-    day = min(due.toordinal() - interval, today.toordinal())
-    return _noon(date.fromordinal(max(day, date.min.toordinal())), zone)
+    reviewed = min(due.toordinal() - interval, today.toordinal())
+    return _noon(date.fromordinal(max(reviewed, date.min.toordinal())), zone)
 
 
 def _last_review(review: FsrsReview, due: date, interval: int, today: date, zone: tzinfo) -> int:
     """Seconds since the epoch; an answer from before computers, or still to come, is no answer."""
     answered = review.last_review
-    if answered is None or not EARLIEST_REVIEW <= _day(answered, zone) <= today:
+    if answered is None or not EARLIEST_REVIEW <= day(answered, zone) <= today:
         return _presumed_review(due, interval, today, zone)
     return _second(answered, zone)
 
 
 def _due_at(review: FsrsReview, due: date, zone: tzinfo) -> int:
     """When a card in learning falls due; noon where its day had to be changed."""
-    return _second(review.due, zone) if _day(review.due, zone) == due else _noon(due, zone)
+    return _second(review.due, zone) if day(review.due, zone) == due else _noon(due, zone)

@@ -145,6 +145,11 @@ def test_an_instant_becomes_a_day_in_the_user_s_zone(
     assert schedule.of(fsrs(due), TODAY, zone)[0].due == date(2024, 4, day)
 
 
+def test_the_calendar_ends_before_the_time_zones_do() -> None:
+    assert schedule.day(datetime.max.replace(tzinfo=UTC), KIRITIMATI) == date.max
+    assert schedule.day(datetime.min.replace(tzinfo=KIRITIMATI), UTC) == date.min
+
+
 @pytest.mark.parametrize("zone", [UTC, BERLIN, KIRITIMATI])
 def test_a_datetime_without_a_zone_is_local(zone: tzinfo) -> None:
     review = fsrs(datetime(2024, 4, 20, 23, 30), 1, last_review=datetime(2024, 4, 20, 23, 20))
