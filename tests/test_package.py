@@ -302,12 +302,14 @@ def test_a_folder_is_no_deck(tmp_path: Path) -> None:
         Package(tmp_path).deliver(some())
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("deed", [Package.deliver, Package.compare])
+def test_a_missing_folder_is_named(
+    deed: Callable[[Package, Plan], Delivery], tmp_path: Path
+) -> None:
     for folder in (tmp_path / "missing", tmp_path / "file.txt"):
         (tmp_path / "file.txt").touch()
         with pytest.raises(Obs2ankiError, match=f"folder {folder} does not exist.*Create it"):
-            Package(folder / "deck.apkg").deliver(some())
-        assert Package(folder / "deck.apkg").compare(some()).written
+            deed(Package(folder / "deck.apkg"), some())
 
 
 def test_a_link_to_the_deck_stays_a_link(tmp_path: Path) -> None:

@@ -146,8 +146,9 @@ def _difference(there: Contents | None, wanted: Contents) -> Delivery:
 def _there(path: Path) -> Contents | None:
     """What the package at `path` holds; None if nothing is there.
 
-    Raises Obs2ankiError for a file that must not be replaced. A package of ours whose inside is
-    broken holds nothing that can be compared, and may be replaced.
+    Raises Obs2ankiError for a file that must not be replaced, FileNotFoundError where there is
+    no folder for one. A package of ours whose inside is broken holds nothing that can be
+    compared, and may be replaced.
     """
     if path.is_dir():
         raise Obs2ankiError(
@@ -155,6 +156,8 @@ def _there(path: Path) -> Contents | None:
             f"Name a file in it: -o {path / 'deck.apkg'}"
         )
     if not path.exists():
+        if not path.parent.is_dir():
+            raise FileNotFoundError(path.parent)
         return None
     try:
         with zipfile.ZipFile(path) as package:
