@@ -378,13 +378,15 @@ def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
             f"  {_count(cause.reviews, 'review')}: {CAUSES[cause.cause]}, "
             f"for example {wording.place(cause.path, cause.line)}"
         )
-        yield f"    {harmless(cause.remedy)}"
+        # A remedy of several lines is there to be copied; what a vault adds to it has one.
+        yield from (f"    {harmless(line)}" for line in cause.remedy.split("\n"))
     if report.likely_separator is not None:
         yield (
             f"  Many of these reviews stand below a line with {report.likely_separator} in it. "
-            f"If that is your separator, write in\n"
-            f"  obs2anki.toml: [grammar] {_key_of(report.likely_separator)} = "
-            f"{_quoted(report.likely_separator)}"
+            "If that is your separator,\n"
+            "  write in obs2anki.toml:\n"
+            "    [grammar]\n"
+            f"    {_key_of(report.likely_separator)} = {_quoted(report.likely_separator)}"
         )
 
 

@@ -623,7 +623,8 @@ def from_options(options: Iterable[tuple[str, object, str]]) -> Layer:
             layer.append(Override(key, _OURS[key](value), option))
         except Unfit as unfit:
             sentence = f"{_shortened(_literal(value))} is not {unfit}."
-            problems.append(Problem(option, None, sentence, f"See obs2anki --help for {option}."))
+            remedy = f"See obs2anki export --help for {option}."
+            problems.append(Problem(option, None, sentence, remedy))
     if problems:
         raise SettingsError(problems)
     return tuple(layer)
@@ -640,8 +641,19 @@ def _toml_table(content: str, origin: str) -> Mapping[str, object]:
     except (RecursionError, ValueError):
         line, reason = 1, "it holds more brackets or digits than settings can"
     sentence = f"This file is no valid TOML: {reason}."
-    remedy = "Mend that line; texts stand in quotes, lists in [brackets]."
-    raise SettingsError([Problem(origin, line, sentence, remedy)])
+    raise SettingsError([Problem(origin, line, sentence, _toml_remedy(content, line, reason))])
+
+
+def _toml_remedy(content: str, line: int, reason: str) -> str:
+    """What to do about a line that is no TOML; the commonest slips are met by name."""
+    written = content.split("\n")[line - 1].strip()
+    header = _HEADER.match(written)
+    if header and _ASSIGNMENT.match(written, header.end()):
+        lines = (header[0].strip(), _shortened(written[header.end() :].strip()))
+        return "\n    ".join(("Write the table's name on a line of its own:", *lines))
+    if header and reason.startswith("Cannot declare"):
+        return f"Write these keys below the first {header[0].strip()}, and leave out this one."
+    return "Mend that line; texts stand in quotes, lists in [brackets]."
 
 
 def _flattened(document: Mapping[str, object]) -> Iterable[tuple[str, object]]:
@@ -696,7 +708,7 @@ def _nearest(word: str, words: Iterable[str]) -> str:
 
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED = rf"{_PART}(?:[ \t]*\.[ \t]*{_PART})*"
-_HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]")
+_HEADER = re.compile(rf"[ \t]*(\[\[?)[ \t]*({_DOTTED})[ \t]*\]\]?")
 _ASSIGNMENT = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
 
 

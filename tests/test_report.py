@@ -172,8 +172,8 @@ def test_a_missing_separator_is_named() -> None:
     ("orphans", "separator", "named"),
     [
         (5, "=>", None),
-        (6, "=>", '[grammar] single_line = "=>"'),
-        (6, ";;;", '[grammar] single_line_reversed = ";;;"'),
+        (6, "=>", '[grammar]\n    single_line = "=>"'),
+        (6, ";;;", '[grammar]\n    single_line_reversed = ";;;"'),
         (6, None, None),
         (6, "::", None),
     ],

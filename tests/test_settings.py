@@ -472,6 +472,31 @@ def test_broken_toml_is_an_error_with_its_line(content: str, line: int) -> None:
     assert complaint(content).startswith(f"obs2anki.toml:{line}: This file is no valid TOML")
 
 
+@pytest.mark.parametrize(
+    ("content", "table", "key"),
+    [
+        ("[select] reviewed = true", "[select]", "reviewed = true"),
+        ('\r\n[grammar] single_line = "@@"\r\n', "[grammar]", 'single_line = "@@"'),
+        ('[[decks.rules]] tag = "a" # mine', "[[decks.rules]]", 'tag = "a" # mine'),
+    ],
+)
+def test_a_key_beside_its_tables_name_is_shown_below_it(content: str, table: str, key: str) -> None:
+    assert complaint(content).endswith(
+        f" Write the table's name on a line of its own:\n    {table}\n    {key}"
+    )
+
+
+def test_a_table_that_stands_twice_is_shown_as_one() -> None:
+    said = complaint("[select]\nreviewed = true\n\n[select]\nignore = []")
+    assert said.startswith("obs2anki.toml:4: ")
+    assert said.endswith(" Write these keys below the first [select], and leave out this one.")
+
+
+def test_an_option_that_cannot_be_names_the_command_to_ask() -> None:
+    with pytest.raises(SettingsError, match="See obs2anki export --help for --rollover"):
+        from_options([("scheduling.rollover", 24, "--rollover")])
+
+
 @given(st.text(alphabet="[]=\"'\n.#{},a1 \\\t"))
 def test_any_text_is_read_as_toml_or_refused(content: str) -> None:
     try:
