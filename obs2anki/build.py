@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 
-from obs2anki import plan, settings, vault
+from obs2anki import ledger, plan, settings, vault
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
@@ -33,6 +33,8 @@ class Request:
     """Where the deck goes; None = what the settings say."""
     options: settings.Layer = ()
     """Settings from the command line."""
+    stateless: bool = False
+    """Whether to do without a ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class Round:
     """In which instants become days."""
     today: date
     """The day that Anki is in, which begins at the rollover hour."""
+    ledger: Path | None = None
+    """Where the ledger is kept; None = this run does without."""
+    remembers: bool = False
+    """Whether there was a ledger before this run."""
 
 
 class Verdict(StrEnum):
@@ -86,16 +92,25 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
+    file = None if request.stateless else _ledger(request.vault, in_force)
+    known = None if file is None else ledger.read(file)
+    name = contents.name
+    if known is not None:
+        # Every copy of the vault goes by the name and the namespace of its first export.
+        name = known.vault or name
+        if not in_force.decided("namespace"):
+            in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
     planned = plan.make(
         plan.Vault(
-            contents.name,
+            name,
             contents.sources,
             contents.ignored,
             tuple(skipped.path for skipped in contents.unread),
         ),
         in_force,
         _library(contents, in_force),
-        plan.Clock(now.astimezone(zone).date(), zone),
+        plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp())),
+        known.entries if known is not None else (),
         found,
         step,
     )
@@ -107,7 +122,27 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
         deck=_deck(request, in_force, contents.name),
         zone=zone,
         today=(now.astimezone(zone) - rollover).date(),
+        ledger=file,
+        remembers=known is not None,
     )
+
+
+def run(request: Request, deed: Deed, step: Step = lambda sources: sources) -> Outcome:
+    """Prepare a round and do `deed` with it, while no other run is at the same ledger.
+
+    Raises what `prepare` and the deed raise.
+    """
+    if request.stateless:
+        return deed(prepare(request, step))
+    in_force, _ = vault.find_settings(request.vault, request.options)
+    with ledger.locked(request.vault / in_force.ledger):
+        return deed(prepare(request, step))
+
+
+def _ledger(root: Path, in_force: Settings) -> Path | None:
+    """Where the ledger is kept; None where the vault takes none."""
+    file = root / in_force.ledger
+    return file if ledger.is_writable(file) else None
 
 
 def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
@@ -157,6 +192,12 @@ def export(round_: Round) -> Outcome:
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     delivery = Package(round_.deck).deliver(round_.plan)
+    if round_.ledger is not None:
+        # Only now: a ledger must never know of what was not delivered.
+        ledger.save(
+            round_.ledger,
+            ledger.Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger),
+        )
     return Outcome(round_, Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED, delivery)
 
 
@@ -172,7 +213,7 @@ def compare(round_: Round) -> Outcome:
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     # Without a ledger nobody knows when a note changed, so that time does not count.
-    delivery = Package(round_.deck).compare(round_.plan, ignore_mod=True)
+    delivery = Package(round_.deck).compare(round_.plan, ignore_mod=not round_.remembers)
     verdict = Verdict.OUT_OF_DATE if delivery.written else Verdict.UP_TO_DATE
     return Outcome(round_, verdict, delivery)
 

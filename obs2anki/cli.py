@@ -145,7 +145,7 @@ def export(
     if strict:
         deed = build.strictly(deed)
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        outcome = deed(build.prepare(build.Request(vault, output, layer), waiting.watch))
+        outcome = build.run(build.Request(vault, output, layer, stateless), deed, waiting.watch)
     _SHOW[format_](report.of(outcome), _wording(vault))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad else DONE)
@@ -165,7 +165,8 @@ def list_(
 
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        round_ = build.prepare(build.Request(vault, options=layer), waiting.watch)
+        request = build.Request(vault, options=layer, stateless=stateless)
+        round_ = build.prepare(request, waiting.watch)
     if format_ is ListFormat.JSON:
         _say(listing.as_json(round_), sys.stdout)
         return

@@ -11,7 +11,7 @@ them in time linear in the text, with the same choice of match as the plugin's o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -259,6 +259,15 @@ def back(text: str, cloze: Cloze, ordinal: int) -> str:
     return _replaced(text, cloze, lambda d: _placeholder(d) if ordinal in d.hidden else d.answer)
 
 
+def asked(cloze: Cloze) -> dict[int, tuple[str, ...]]:
+    """The answers that each of the plugin's cards asks for; cards that ask nothing are left out."""
+    answers: dict[int, tuple[str, ...]] = {}
+    for deletion in cloze.deletions:
+        for ordinal in deletion.asked:
+            answers[ordinal] = (*answers.get(ordinal, ()), deletion.answer)
+    return dict(sorted(answers.items()))
+
+
 def solved(text: str, cloze: Cloze) -> str:
     """The text with every answer in place and no mark left."""
     return _replaced(text, cloze, lambda deletion: deletion.answer)
@@ -288,8 +297,10 @@ class Marked:
     marks: tuple[Mark, ...]
 
 
-def marked(text: str, cloze: Cloze) -> Marked:
+def marked(text: str, cloze: Cloze, places: Sequence[int] = range(MAX_CARDS)) -> Marked:
     """Put markers where Anki's clozes belong; deletions that are never asked become plain text.
+
+    `places` gives Anki's ordinal for each of the plugin's cards, -1 for none.
 
     Anki can ask, but not merely hide: what an overlapping cloze hides on a card that asks
     something else is asked there too, so that the front is the plugin's own.
@@ -298,7 +309,8 @@ def marked(text: str, cloze: Cloze) -> Marked:
     marks: list[Mark] = []
 
     def shown(deletion: Deletion) -> str:
-        ordinals = sorted({*deletion.asked, *(i for i in deletion.hidden if i in asking)})
+        cards = {*deletion.asked, *(i for i in deletion.hidden if i in asking)}
+        ordinals = sorted(places[i] for i in cards if places[i] >= 0)
         if not ordinals:
             return deletion.answer
         marks.append(Mark(tuple(i + 1 for i in ordinals), deletion.hint))

@@ -302,6 +302,57 @@ class Media:
     """Bytes."""
 
 
+# ---------------------------------------------------------------- what is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Ordinal:
+    """An ordinal (0-based) of a cloze note, and what its card asked last.
+
+    It is never given to another deletion, so it stays when its deletion has left.
+    """
+
+    ordinal: int
+    digest: str
+    """Of the answers that the card asks for."""
+    gone: bool = False
+    """Whether no deletion has it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger remembers of a flashcard: enough to know it again after an edit."""
+
+    guid: Guid
+    type: FlashcardType
+    path: VaultPath
+    deck: DeckName
+    tags: tuple[str, ...]
+    block_id: str | None
+    question: str
+    """Normalised, at most 200 characters."""
+    answer: str
+    question_digest: str
+    """Of the whole question."""
+    answer_digest: str
+    context_digest: str
+    """Of the headings above it."""
+    after: Guid | None
+    """The flashcard before it in its document."""
+    reviews: tuple[str, ...]
+    """As of the last change of its content, a text for each card; empty = never reviewed."""
+    content: str
+    """Digest of fields, tags and media."""
+    mod: int
+    """Seconds since the epoch: when its content last changed."""
+    seen: int
+    """Seconds since the epoch: when it was first seen."""
+    ordinals: tuple[Ordinal, ...] = ()
+    """Of a cloze note, those of deletions that have left included."""
+    gone: date | None = None
+    """The day on which it was found to have left the vault."""
+
+
 # ---------------------------------------------------------------- what is to be said
 
 
@@ -334,6 +385,8 @@ class Planned:
     guid: Guid
     deck: DeckName
     note: Note | None
+    ordinals: tuple[int, ...] = ()
+    """By the plugin's order of cards: the ordinal in Anki; -1 = Anki gets no such card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +400,15 @@ class LeftBehind:
     reviews: int = 1
     separator: str | None = None
     """What looks like a separator in the line above, though none in force stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """Notes that changed only because their document, or its folder, has another name."""
+
+    old: str
+    new: str
+    notes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +427,12 @@ class Plan:
     skipped: tuple[Skipped, ...]
     left_behind: tuple[LeftBehind, ...]
     diagnostics: tuple[Diagnostic, ...]
+    ledger: tuple[Entry, ...] = ()
+    """What is to be remembered once this is delivered, by GUID."""
+    left: tuple[Entry, ...] = ()
+    """What was in the vault at the last run and is no more."""
+    renamed: tuple[Renamed, ...] = ()
+    """Renamings that alone changed many notes, the largest first."""
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -10,7 +10,7 @@ long sides, and never more than two of them are in memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 
@@ -86,18 +86,24 @@ def _flashcard(planned: Planned, zone: tzinfo) -> Iterator[str]:
         "context": flashcard.context,
     }
     yield _json(head).removesuffix("}") + ', "cards": ['
-    packed = frozenset(card.ordinal for card in note.cards) if note is not None else frozenset()
+    places = planned.ordinals if note is not None else ()
     for ordinal, (front, back) in enumerate(extract.faces(flashcard)):
         review = flashcard.review(ordinal)
         card = {
             "ordinal": ordinal,
-            "anki_ordinal": ordinal if ordinal in packed else None,
+            "anki_ordinal": _place(places, ordinal),
             "front": trim(front),
             "back": trim(back),
             "schedule": None if review is None else _schedule(review, zone),
         }
         yield (", " if ordinal else "") + _json(card)
     yield "]}"
+
+
+def _place(places: Sequence[int], ordinal: int) -> int | None:
+    """Anki's ordinal for one of the plugin's cards, if it is packed."""
+    place = places[ordinal] if ordinal < len(places) else -1
+    return place if place >= 0 else None
 
 
 def _lines(values: Iterable[object]) -> str:

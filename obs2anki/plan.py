@@ -8,6 +8,7 @@ GUIDs, render, schedule, report. None of them reads a file or a clock.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
@@ -32,6 +33,7 @@ from obs2anki.data import (
     DeckName,
     Diagnostic,
     Document,
+    Entry,
     Flashcard,
     Guid,
     LeftBehind,
@@ -40,6 +42,7 @@ from obs2anki.data import (
     Notetype,
     Plan,
     Planned,
+    Renamed,
     Scheduling,
     Skipped,
     Source,
@@ -102,10 +105,12 @@ class Vault:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The one reading of the clock of a run: the day and the time zone of the user."""
+    """The one reading of the clock of a run: the day and the time zone of the user, and now."""
 
     today: date
     zone: tzinfo
+    now: int = FIRST_SEEN
+    """Seconds since the epoch."""
 
 
 @dataclass(slots=True)
@@ -133,12 +138,14 @@ def make(
     settings: Settings,
     library: Library,
     clock: Clock,
+    entries: Sequence[Entry] = (),
     found: Sequence[Diagnostic] = (),
     step: Callable[[Iterable[Source]], Iterable[Source]] = lambda sources: sources,
 ) -> Plan:
     """Plan the whole vault.
 
-    `found` are findings of whoever read the vault; `step` may watch the documents go by.
+    `entries` are what the ledger remembers, `found` are findings of whoever read the vault, and
+    `step` may watch the documents go by.
     """
     gathered = _Gathered(diagnostics=[*found, *_unusable_patterns(settings)])
     for source in step(vault.sources):
@@ -148,14 +155,15 @@ def make(
     gathered.skipped += (Skipped(path, CAUSES["unreadable"]) for path in vault.unreadable)
 
     flashcards = [flashcard for flashcard, _ in gathered.placed]
-    guids = identity.assign(flashcards, settings.namespace)
+    assigned, unsure = identity.assign(flashcards, settings.namespace, entries)
     desk = _Desk(settings, library, clock, vault.name)
     planned = tuple(
-        desk.planned(flashcard, deck, guid)
-        for (flashcard, deck), guid in zip(gathered.placed, guids, strict=True)
+        desk.planned(flashcard, deck, one)
+        for (flashcard, deck), one in zip(gathered.placed, assigned, strict=True)
     )
-    gathered.diagnostics += desk.diagnostics
-    gathered.diagnostics += check.flashcards(flashcards)
+    gathered.diagnostics += (*unsure, *desk.diagnostics, *check.flashcards(flashcards))
+    ledger = identity.remembered(flashcards, assigned, desk.fates, entries, clock.today)
+    before = {entry.guid for entry in entries if entry.gone is None}
     return Plan(
         vault_name=vault.name,
         namespace=settings.namespace,
@@ -166,7 +174,33 @@ def make(
         skipped=_in_order(gathered.skipped, vault),
         left_behind=_in_order(gathered.left_behind, vault),
         diagnostics=_in_order(gathered.diagnostics, vault),
+        ledger=ledger,
+        left=tuple(entry for entry in ledger if entry.gone and entry.guid in before),
+        renamed=_renamings(assigned, desk.fates, flashcards),
     )
+
+
+def _renamings(
+    assigned: Sequence[identity.Assigned],
+    fates: Sequence[identity.Fate],
+    flashcards: Sequence[Flashcard],
+) -> tuple[Renamed, ...]:
+    """Where documents or folders were renamed, and how many notes changed for it."""
+    moves: Counter[tuple[str, str]] = Counter()
+    for one, fate, flashcard in zip(assigned, fates, flashcards, strict=True):
+        entry = one.entry
+        if entry is not None and entry.path != flashcard.path and entry.content != fate.content:
+            moves[_parted(entry.path, flashcard.path)] += 1
+    return tuple(Renamed(old, new, notes) for (old, new), notes in moves.most_common())
+
+
+def _parted(old: str, new: str) -> tuple[str, str]:
+    """Two paths without the end that they share: the folder, or the document, that was renamed."""
+    before, after = old.split("/"), new.split("/")
+    while len(before) > 1 and len(after) > 1 and before[-1] == after[-1]:
+        before.pop()
+        after.pop()
+    return "/".join(before), "/".join(after)
 
 
 def _unusable_patterns(settings: Settings) -> Iterator[Diagnostic]:
@@ -261,21 +295,36 @@ class _Desk:
     vault: str
     position: int = 0
     media: dict[str, Media] = field(default_factory=dict)
+    fates: list[identity.Fate] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
-    def planned(self, flashcard: Flashcard, deck: DeckName, guid: Guid) -> Planned:
+    def planned(self, flashcard: Flashcard, deck: DeckName, assigned: identity.Assigned) -> Planned:
         """Everything about one flashcard; a cloze that asks nothing gets no note."""
+        guid, entry = assigned.guid, assigned.entry
+        patterns, _ = cloze.compile_patterns(self.settings.grammar.cloze_patterns)
+        kept = identity.keep(flashcard, entry, patterns)
         if flashcard.cloze is None:
             notetype = Notetype.BASIC
             sides, media = self._basic(flashcard)
-            ordinals = tuple(range(flashcard.card_count))
+            packed = frozenset(kept.places)
         else:
             notetype = Notetype.CLOZE
-            sides, media, ordinals = self._cloze(flashcard)
-            if not ordinals:
-                return Planned(flashcard, guid, deck, None)
+            sides, media, packed = self._cloze(flashcard, kept)
+        places = tuple(place if place in packed else -1 for place in kept.places)
+        seen = self.clock.now if entry is None else entry.seen
+        if not packed:
+            mod = FIRST_SEEN if entry is None else entry.mod
+            self.fates.append(identity.Fate(deck, "", mod, seen, kept.remembered))
+            return Planned(flashcard, guid, deck, None, places)
         self.position += 1
         fields = sides | self._surroundings(flashcard, guid)
+        content = self._content(fields, flashcard, media)
+        mod = FIRST_SEEN
+        if entry is not None:
+            # Above the ledger's, even if a clock was wrong: Anki takes only what is newer.
+            same = entry.content == content
+            mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
+        self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
         fields["State"] = _state(fields, flashcard.tags, deck)
         note = Note(
             guid=guid,
@@ -283,16 +332,20 @@ class _Desk:
             fields=tuple(fields.get(name, "") for name in FIELDS[notetype]),
             deck=deck,
             tags=flashcard.tags,
-            cards=tuple(Card(n, self._scheduling(flashcard, n)) for n in ordinals),
+            cards=tuple(
+                Card(place, self._scheduling(flashcard, card))
+                for place, card in sorted(zip(places, range(len(places)), strict=True))
+                if place >= 0
+            ),
             position=self.position,
             media=tuple(m.name for m in media),
-            mod=FIRST_SEEN,
+            mod=mod,
             created=FIRST_SEEN,
             path=flashcard.path,
             line=flashcard.line,
         )
         self.media |= {m.name: m for m in media}
-        return Planned(flashcard, guid, deck, note)
+        return Planned(flashcard, guid, deck, note, places)
 
     def _basic(self, flashcard: Flashcard) -> tuple[dict[str, str], tuple[Media, ...]]:
         place = self._place(flashcard)
@@ -307,21 +360,35 @@ class _Desk:
         return {"Front": html[0], "Back": html[1], "Reverse": reverse}, tuple(media)
 
     def _cloze(
-        self, flashcard: Flashcard
-    ) -> tuple[dict[str, str], tuple[Media, ...], tuple[int, ...]]:
+        self, flashcard: Flashcard, kept: identity.Ordinals
+    ) -> tuple[dict[str, str], tuple[Media, ...], frozenset[int]]:
         """Fields, media, and the ordinals that the text yields: Anki needs a card for each."""
         assert flashcard.cloze is not None
-        marked = cloze.marked(flashcard.shown[0], flashcard.cloze)
+        marked = cloze.marked(flashcard.shown[0], flashcard.cloze, kept.places)
         rendered, found = render.cloze(
             marked, self._place(flashcard), self.library, self.settings.obsidian
         )
         self.diagnostics += found
-        ordinals = tuple(sorted({n - 1 for n in cloze.numbers(rendered.html)}))
-        for missing in sorted(set(range(flashcard.card_count)) - set(ordinals)):
-            self.diagnostics.append(
-                diagnostics.at("O501", flashcard.path, flashcard.line, missing + 1)
-            )
-        return {"Text": rendered.html}, rendered.media, ordinals
+        packed = frozenset(number - 1 for number in cloze.numbers(rendered.html))
+        for card, place in enumerate(kept.places):
+            if place not in packed:
+                self.diagnostics.append(
+                    diagnostics.at("O501", flashcard.path, flashcard.line, card + 1)
+                )
+        return {"Text": rendered.html}, rendered.media, packed
+
+    def _content(
+        self, fields: dict[str, str], flashcard: Flashcard, media: tuple[Media, ...]
+    ) -> str:
+        """Digest of what is learnt: sides, Context, Source, tags and media.
+
+        The vault's name in links is none of it, so that another name changes no note.
+        """
+        named = render.named(self._place(flashcard).vault)
+        texts = [f"{name}={text.replace(named, '')}" for name, text in sorted(fields.items())]
+        learnt = [text for text in texts if not text.startswith(("Id=", "Vault="))]
+        names = sorted(m.name for m in media)
+        return identity.digest(*learnt, "\x1e", *flashcard.tags, "\x1e", *names)
 
     def _place(self, flashcard: Flashcard) -> render.Place:
         name = self.settings.cards.vault

@@ -69,7 +69,8 @@ def test_the_deck_may_lie_in_the_vault(tmp_path: Path) -> None:
     root = vault(oceans(tmp_path), {"obs2anki.toml": 'output = "all.apkg"'})
     assert build.export(prepared(root)).verdict is Verdict.WRITTEN
     assert build.export(prepared(root)).verdict is Verdict.UNCHANGED
-    assert set(held(root)) == {"Oceans.md", "obs2anki.toml", "all.apkg"}
+    kept = {".obs2anki/ledger.jsonl", ".obs2anki/.gitattributes"}
+    assert set(held(root)) == {"Oceans.md", "obs2anki.toml", "all.apkg"} | kept
 
 
 # ---------------------------------------------------------------- deeds

@@ -706,7 +706,8 @@ def test_two_exports_at_once_leave_one_whole_deck(folder: Path, capsys: Capture)
     assert [ended(process).code for process in both] == [0, 0]
     left = held(folder)
     assert left["sea.apkg"] == left["alone.apkg"]
-    assert set(left) == {"alone.apkg", "sea.apkg", "sea/Oceans.md", "sea/b.md"}
+    kept = {"sea/.obs2anki/ledger.jsonl", "sea/.obs2anki/.gitattributes"}
+    assert set(left) == {"alone.apkg", "sea.apkg", "sea/Oceans.md", "sea/b.md"} | kept
 
 
 # ---------------------------------------------------------------- stopped, and bugs

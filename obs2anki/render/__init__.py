@@ -25,7 +25,7 @@ from obs2anki.media import Library
 from obs2anki.render import deletions, page
 from obs2anki.render.atoms import CLOSE, OPEN, Shelf, attribute, token, without_noncharacters
 from obs2anki.render.fragment import prepared
-from obs2anki.render.links import Links, Place, obsidian_url
+from obs2anki.render.links import Links, Place, obsidian_url, quoted
 from obs2anki.settings import Obsidian
 
 __all__ = ["Place", "Rendered", "cloze", "context", "side", "source_link"]
@@ -83,6 +83,11 @@ def context(title: str, headings: tuple[str, ...]) -> str:
     """The Context field: the document's title and the headings above the question."""
     parts = (escape(title, quote=False), *(_heading(heading) for heading in headings))
     return '<span class="separator"> › </span>'.join(part for part in parts if part)
+
+
+def named(vault: str) -> str:
+    """How the vault's name stands in the fields' links, escaped as they are."""
+    return f"vault={quoted(vault)}&amp;" if vault else "\0"
 
 
 def source_link(place: Place, block_id: str | None) -> str:

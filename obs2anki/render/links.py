@@ -73,11 +73,12 @@ def obsidian_url(vault: str, path: str, subpath: str = "") -> str:
     Obsidian's own scheme: every value percent-encoded, `.md` left out.
     """
     file = path.removesuffix(".md") + subpath
-    named = f"vault={_quoted(vault)}&" if vault else ""
-    return f"obsidian://open?{named}file={_quoted(file)}"
+    named = f"vault={quoted(vault)}&" if vault else ""
+    return f"obsidian://open?{named}file={quoted(file)}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A value of an address, percent-encoded."""
     return quote(text, safe="", errors="replace")
 
 

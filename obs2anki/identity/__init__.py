@@ -1,0 +1,251 @@
+"""Which Anki note a flashcard is: its GUID, by which an import finds the note again.
+
+    Capital of Norway;; Oslo        ->  guid_for("obs2anki", "Capital of Norway")
+
+A flashcard that was exported before is known again by what the ledger remembers of it, however
+it was edited (`matching`). One seen for the first time gets a GUID made of its text, so that two
+people, or two copies of a vault, get the same GUIDs for the same text without talking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from obs2anki import cloze, markdown
+from obs2anki.data import (
+    DeckName,
+    Diagnostic,
+    Entry,
+    Flashcard,
+    Guid,
+    Ordinal,
+    Review,
+    Sm2Review,
+    VaultPath,
+)
+from obs2anki.identity.digests import digest
+from obs2anki.identity.matching import Candidate, match
+from obs2anki.identity.ordinals import Ordinals, keep
+
+__all__ = [
+    "Assigned",
+    "Fate",
+    "Ordinals",
+    "assign",
+    "digest",
+    "keep",
+    "key",
+    "note_id",
+    "remembered",
+]
+
+REMEMBERED = 200
+"""Characters of a question, and of an answer, that the ledger keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What tells one flashcard from another: its question and its answer, for comparing."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A flashcard's GUID, and what the ledger remembered of it; None = seen for the first time."""
+
+    guid: Guid
+    entry: Entry | None
+    key: Key
+
+
+def key(flashcard: Flashcard) -> Key:
+    """The question and the answer as they are shown, in one form of Unicode and white space.
+
+    A cloze's question is its text with every answer in place, so that marking other words
+    asks the same; its answer is the text with its marks.
+    """
+    first = flashcard.shown[0]
+    if flashcard.cloze is not None:
+        solved = cloze.solved(first, flashcard.cloze)
+        return Key(markdown.normalised(solved), markdown.normalised(first))
+    return Key(markdown.normalised(first), markdown.normalised(flashcard.shown[1]))
+
+
+# ---------------------------------------------------------------- GUIDs
+
+
+def assign(
+    flashcards: Sequence[Flashcard], namespace: str, entries: Sequence[Entry] = ()
+) -> tuple[list[Assigned], list[Diagnostic]]:
+    """A GUID for each flashcard, all different; flashcards in vault order.
+
+    What `entries` remember keeps its GUID. Of several new flashcards with one question the first
+    has the question alone, the next question and answer, exact duplicates also path and count;
+    never a GUID that the ledger knows.
+    """
+    keys = [key(flashcard) for flashcard in flashcards]
+    matched: dict[int, Entry] = {}
+    found: list[Diagnostic] = []
+    if entries:
+        candidates = [
+            _candidate(i, f, k) for i, (f, k) in enumerate(zip(flashcards, keys, strict=True))
+        ]
+        matched, found = match(_with_neighbours(candidates), entries)
+    fresh = _Fresh(namespace, {entry.guid for entry in entries})
+    assigned: list[Assigned] = []
+    for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
+        entry = matched.get(index)
+        guid = fresh.guid(own, flashcard.path) if entry is None else fresh.known(entry.guid, own)
+        assigned.append(Assigned(guid, entry, own))
+    return assigned, found
+
+
+class _Fresh:
+    """New GUIDs, one after the other in vault order."""
+
+    def __init__(self, namespace: str, known: set[Guid]) -> None:
+        from genanki.util import guid_for
+
+        self._guid_for = guid_for
+        self._namespace = namespace
+        self._taken = known
+        self._seen: set[Key] = set()
+        self._copies: Counter[tuple[Key, VaultPath]] = Counter()
+
+    def known(self, guid: Guid, own: Key) -> Guid:
+        """Note that a flashcard has its GUID already."""
+        self._seen.add(own)
+        return guid
+
+    def guid(self, own: Key, path: VaultPath) -> Guid:
+        """A GUID that nothing has."""
+        guid = Guid("")
+        if own not in self._seen:
+            offered = (
+                self._guid_for(self._namespace, *texts)
+                for texts in ((own.question,), (own.question, own.answer))
+            )
+            guid = next((one for one in offered if one not in self._taken), guid)
+        while not guid or guid in self._taken:
+            self._copies[own, path] += 1
+            count = self._copies[own, path]
+            guid = self._guid_for(self._namespace, own.question, own.answer, path, count)
+        self._seen.add(own)
+        self._taken.add(guid)
+        return guid
+
+
+def _candidate(index: int, flashcard: Flashcard, own: Key) -> Candidate:
+    return Candidate(
+        index=index,
+        cloze=flashcard.cloze is not None,
+        path=flashcard.path,
+        line=flashcard.line,
+        block_id=flashcard.anchor,
+        question=own.question[:REMEMBERED],
+        answer=own.answer[:REMEMBERED],
+        question_digest=digest(own.question),
+        answer_digest=digest(own.answer),
+        context_digest=digest(*flashcard.context),
+        reviews=reviews_of(flashcard),
+    )
+
+
+def _with_neighbours(candidates: list[Candidate]) -> list[Candidate]:
+    """Tell each flashcard which texts stand before and after it in its document."""
+    result: list[Candidate] = []
+    for before, own, after in zip(
+        [None, *candidates], candidates, [*candidates[1:], None], strict=False
+    ):
+        previous = before.texts if before and before.path == own.path else None
+        following = after.texts if after and after.path == own.path else None
+        result.append(replace(own, previous=previous, following=following))
+    return result
+
+
+# ---------------------------------------------------------------- what is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a flashcard in this run, for the ledger."""
+
+    deck: DeckName
+    content: str
+    """Digest of fields, tags and media."""
+    mod: int
+    """Seconds since the epoch."""
+    seen: int
+    """Seconds since the epoch."""
+    ordinals: tuple[Ordinal, ...] = ()
+
+
+def remembered(
+    flashcards: Sequence[Flashcard],
+    assigned: Sequence[Assigned],
+    fates: Sequence[Fate],
+    entries: Sequence[Entry],
+    today: date,
+) -> tuple[Entry, ...]:
+    """The ledger after this run, by GUID; what has left the vault since is gone from `today` on."""
+    result: dict[Guid, Entry] = {}
+    before: dict[VaultPath, Guid] = {}
+    for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
+        old = one.entry
+        unchanged = old is not None and old.content == fate.content
+        result[one.guid] = Entry(
+            guid=one.guid,
+            type=flashcard.type,
+            path=flashcard.path,
+            deck=fate.deck,
+            tags=flashcard.tags,
+            block_id=flashcard.anchor,
+            question=one.key.question[:REMEMBERED],
+            answer=one.key.answer[:REMEMBERED],
+            question_digest=digest(one.key.question),
+            answer_digest=digest(one.key.answer),
+            context_digest=digest(*flashcard.context),
+            after=before.get(flashcard.path),
+            # A review is no change: it must not make the ledger differ every day.
+            reviews=old.reviews if old is not None and unchanged else reviews_of(flashcard),
+            content=fate.content,
+            mod=fate.mod,
+            seen=fate.seen,
+            ordinals=fate.ordinals,
+        )
+        before[flashcard.path] = one.guid
+    for entry in entries:
+        if entry.guid not in result:
+            result[entry.guid] = replace(entry, gone=entry.gone or today)
+    return tuple(result[guid] for guid in sorted(result))
+
+
+def reviews_of(flashcard: Flashcard) -> tuple[str, ...]:
+    """The reviews as text, for comparing; empty if no card was ever reviewed."""
+    if not any(flashcard.reviews):
+        return ()
+    return tuple(_told(review) for review in flashcard.reviews)
+
+
+def _told(review: Review | None) -> str:
+    match review:
+        case None:
+            return "-"
+        case Sm2Review(due, interval, ease):
+            return f"{due.isoformat()},{interval},{ease}"
+        case _:
+            return f"{review.due.isoformat()},{review.interval:g},{review.stability:g}"
+
+
+def note_id(guid: Guid) -> str:
+    """16 hexadecimal digits that stand for a GUID in Anki's searches, where it cannot stand.
+
+    A GUID may hold `<`, `&` or `"`; the Id field must not.
+    """
+    return hashlib.sha256(guid.encode()).hexdigest()[:16]

@@ -1,0 +1,536 @@
+"""Knowing a flashcard again after an edit, from strong evidence to weak.
+
+    ledger:   biology/cells.md   "What holds a cell together?"   "The cell wall"
+    vault:    biology/Cells.md   "What keeps a cell together?"   "The cell wall"
+
+Each pass looks only at what is still unmatched, and pairs one entry with one flashcard. Where
+two are nearly as good, neither is taken: the flashcard gets a new GUID and its author is told.
+No GUID ever passes to another flashcard for the sake of keeping one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from obs2anki import diagnostics
+from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath
+
+_Item = TypeVar("_Item")
+
+Texts = tuple[str, str]
+"""Digests of a question and of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A flashcard of the vault, as far as it can be compared with an entry."""
+
+    index: int
+    cloze: bool
+    path: VaultPath
+    line: int
+    block_id: str | None
+    question: str
+    answer: str
+    question_digest: str
+    answer_digest: str
+    context_digest: str
+    reviews: tuple[str, ...]
+    previous: Texts | None = None
+    """The texts of the flashcard before it in its document."""
+    following: Texts | None = None
+
+    @property
+    def texts(self) -> Texts:
+        """Digests of question and answer."""
+        return self.question_digest, self.answer_digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """An entry of the ledger, as far as it can be compared with a flashcard."""
+
+    entry: Entry
+    cloze: bool
+    path: VaultPath
+    """Where its document is today, if that was renamed."""
+    order: int
+    """Its place among the entries of its document."""
+    previous: Texts | None
+    following: Texts | None
+
+    @property
+    def texts(self) -> Texts:
+        """Digests of question and answer."""
+        return self.entry.question_digest, self.entry.answer_digest
+
+
+def _texts(cloze: bool, path: VaultPath, question: str, answer: str) -> Iterator[Hashable]:
+    for side, digest in (("question", question), ("answer", answer)):
+        yield cloze, side, digest
+        yield cloze, path, side, digest
+
+
+@dataclass(slots=True)
+class _Pools:
+    """What is matched, and what is left to match."""
+
+    olds: dict[Guid, _Old]
+    """Unmatched entries that were in the vault at the last run."""
+    gone: dict[Guid, _Old]
+    """Unmatched entries that had left before."""
+    new: dict[int, Candidate]
+    """Unmatched flashcards, by index."""
+    matched: dict[int, Entry] = field(default_factory=dict)
+    then: Counter[Hashable] = field(default_factory=Counter)
+    """How often a text stood in the vault, and in each document."""
+    now: Counter[Hashable] = field(default_factory=Counter)
+    """How often a text stands there today."""
+    unsure: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
+    """For a flashcard: entries that are nearly as good as one another."""
+
+    def count(self) -> None:
+        """Count each text, for the vault and for its document."""
+        for old in self.olds.values():
+            self.then.update(_texts(old.cloze, old.path, *old.texts))
+        for new in self.new.values():
+            self.now.update(_texts(new.cloze, new.path, *new.texts))
+
+    def alone(self, cloze: bool, path: VaultPath, side: str, digest: str) -> bool:
+        """Whether a text stands but once in its document, then and now."""
+        place = (cloze, path, side, digest)
+        return self.then[place] <= 1 and self.now[place] <= 1
+
+    def pair(self, old: _Old, new: Candidate) -> None:
+        self.matched[new.index] = old.entry
+        self.olds.pop(old.entry.guid, None)
+        self.gone.pop(old.entry.guid, None)
+        del self.new[new.index]
+
+
+def match(
+    candidates: Sequence[Candidate], entries: Sequence[Entry]
+) -> tuple[dict[int, Entry], list[Diagnostic]]:
+    """The entry of each flashcard that is known again, by the flashcard's index."""
+    olds = _olds(entries, candidates)
+    pools = _Pools(
+        olds={o.entry.guid: o for o in olds if o.entry.gone is None},
+        gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
+        new={c.index: c for c in candidates},
+    )
+    pools.count()
+    for one in PASSES:
+        one(pools)
+    return pools.matched, _findings(pools)
+
+
+# ---------------------------------------------------------------- the ledger's side
+
+
+def _olds(entries: Sequence[Entry], candidates: Sequence[Candidate]) -> list[_Old]:
+    """The entries in the order of their documents, with their neighbours of then."""
+    today = _renamed(entries, candidates)
+    by_path: defaultdict[VaultPath, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_path[entry.path].append(entry)
+    result: list[_Old] = []
+    for path, document in by_path.items():
+        live = _in_order([entry for entry in document if entry.gone is None])
+        rest = [entry for entry in document if entry.gone is not None]
+        for order, entry in enumerate([*live, *rest]):
+            inside = order < len(live)
+            before = live[order - 1] if inside and order else None
+            after = live[order + 1] if inside and order + 1 < len(live) else None
+            result.append(
+                _Old(
+                    entry=entry,
+                    cloze=entry.type is FlashcardType.CLOZE,
+                    path=today.get(path, path),
+                    order=order,
+                    previous=_texts_of(before),
+                    following=_texts_of(after),
+                )
+            )
+    return result
+
+
+def _texts_of(entry: Entry | None) -> Texts | None:
+    return None if entry is None else (entry.question_digest, entry.answer_digest)
+
+
+def _in_order(document: list[Entry]) -> list[Entry]:
+    """The entries of one document as they stood, each after the one that it names."""
+    after: dict[Guid | None, list[Entry]] = defaultdict(list)
+    here = {entry.guid for entry in document}
+    for entry in document:
+        after[entry.after if entry.after in here else None].append(entry)
+    result: list[Entry] = []
+    waiting = list(reversed(after[None]))
+    while waiting:
+        entry = waiting.pop()
+        result.append(entry)
+        waiting += reversed(after[entry.guid])
+    # A merge of two ledgers may have closed a circle.
+    placed = {entry.guid for entry in result}
+    return result + [entry for entry in document if entry.guid not in placed]
+
+
+def _renamed(
+    entries: Sequence[Entry], candidates: Sequence[Candidate]
+) -> dict[VaultPath, VaultPath]:
+    """Where documents went that are no more: old path to new.
+
+    A document was renamed if the new one is new and most of what they share stands nowhere else.
+    """
+    now = {candidate.path for candidate in candidates}
+    then = {entry.path for entry in entries if entry.gone is None}
+    left, come = then - now, now - then
+    if not left or not come:
+        return {}
+    places: defaultdict[tuple[bool, Texts], set[VaultPath]] = defaultdict(set)
+    for candidate in candidates:
+        if candidate.path in come:
+            places[candidate.cloze, candidate.texts].add(candidate.path)
+    shared: defaultdict[VaultPath, Counter[VaultPath]] = defaultdict(Counter)
+    for entry in entries:
+        if entry.gone is None and entry.path in left:
+            texts = (entry.question_digest, entry.answer_digest)
+            for path in places.get((entry.type is FlashcardType.CLOZE, texts), ()):
+                shared[entry.path][path] += 1
+    claims: Counter[VaultPath] = Counter()
+    renamed: dict[VaultPath, VaultPath] = {}
+    for path, counts in sorted(shared.items()):
+        (best, most), *others = counts.most_common(2)
+        if not others or most > 2 * others[0][1]:
+            renamed[path] = best
+            claims[best] += 1
+    return renamed
+
+
+# ---------------------------------------------------------------- passes
+
+
+def _same_block_id(pools: _Pools) -> None:
+    """Same document and block id: its author named it."""
+    _unique(
+        pools,
+        pools.olds,
+        lambda o: (o.cloze, o.path, o.entry.block_id) if o.entry.block_id else None,
+        lambda c: (c.cloze, c.path, c.block_id) if c.block_id else None,
+    )
+
+
+def _same_texts(pools: _Pools) -> None:
+    """Same document, question and answer."""
+    _twins(
+        pools,
+        pools.olds,
+        lambda o: (o.cloze, o.path, o.texts),
+        lambda c: (c.cloze, c.path, c.texts),
+    )
+
+
+def _same_texts_returned(pools: _Pools) -> None:
+    """Back in its document, after a branch switch or a cut and paste."""
+    _twins(
+        pools,
+        pools.gone,
+        lambda o: (o.cloze, o.path, o.texts),
+        lambda c: (c.cloze, c.path, c.texts),
+    )
+
+
+def _same_question(pools: _Pools) -> None:
+    """Same document and question; the headings decide between equals."""
+    _unique(
+        pools,
+        pools.olds,
+        lambda o: (o.cloze, o.path, o.entry.question_digest, o.entry.context_digest),
+        lambda c: (c.cloze, c.path, c.question_digest, c.context_digest),
+    )
+    _unique(
+        pools,
+        pools.olds,
+        lambda o: (o.cloze, o.path, o.entry.question_digest),
+        lambda c: (c.cloze, c.path, c.question_digest),
+    )
+
+
+def _moved(pools: _Pools) -> None:
+    """The same question and answer in another document."""
+    _twins(pools, pools.olds, lambda o: (o.cloze, o.texts), lambda c: (c.cloze, c.texts))
+
+
+def _moved_and_returned(pools: _Pools) -> None:
+    """Cut from one document some runs ago, pasted into another."""
+    _twins(pools, pools.gone, lambda o: (o.cloze, o.texts), lambda c: (c.cloze, c.texts))
+
+
+def _same_question_elsewhere(pools: _Pools) -> None:
+    """Moved and answered anew: only a question that stands nowhere twice, then or now."""
+    _unique(
+        pools,
+        pools.olds,
+        lambda o: _rare(pools, o.cloze, "question", o.entry.question_digest),
+        lambda c: _rare(pools, c.cloze, "question", c.question_digest),
+    )
+
+
+def _rare(pools: _Pools, cloze: bool, side: str, digest: str) -> Hashable:
+    """A key for a text that stands at most once in the vault, then and now."""
+    then, now = pools.then[cloze, side, digest], pools.now[cloze, side, digest]
+    return (cloze, digest) if then <= 1 and now <= 1 else None
+
+
+def _reworded(pools: _Pools) -> None:
+    """Same document, and much of the text, the reviews or the neighbours are the same.
+
+    The best pairs are taken first; a pair that has a rival nearly as good is taken by nobody.
+    """
+    olds: defaultdict[Hashable, list[_Old]] = defaultdict(list)
+    new: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
+    for old in pools.olds.values():
+        olds[old.cloze, old.path].append(old)
+    for candidate in pools.new.values():
+        new[candidate.cloze, candidate.path].append(candidate)
+    for place in olds.keys() & new.keys():
+        likely = _likely(pools, olds[place], new[place])
+        _take_best(pools, likely)
+
+
+PASSES: tuple[Callable[[_Pools], None], ...] = (
+    _same_block_id,
+    _same_texts,
+    _same_texts_returned,
+    _same_question,
+    _moved,
+    _moved_and_returned,
+    _same_question_elsewhere,
+    _reworded,
+)
+"""From strong evidence to weak; the order is the rule."""
+
+
+# ---------------------------------------------------------------- equal evidence
+
+
+def _grouped(
+    items: Iterable[_Item], key: Callable[[_Item], Hashable]
+) -> dict[Hashable, list[_Item]]:
+    groups: defaultdict[Hashable, list[_Item]] = defaultdict(list)
+    for item in items:
+        if (group := key(item)) is not None:
+            groups[group].append(item)
+    return groups
+
+
+def _unique(
+    pools: _Pools,
+    olds: dict[Guid, _Old],
+    old_key: Callable[[_Old], Hashable],
+    new_key: Callable[[Candidate], Hashable],
+) -> None:
+    """Pair what has a key that nobody else has, on either side."""
+    new = _grouped(pools.new.values(), new_key)
+    for key, group in _grouped(olds.values(), old_key).items():
+        rivals = new.get(key, [])
+        if len(group) == len(rivals) == 1:
+            pools.pair(group[0], rivals[0])
+
+
+def _twins(
+    pools: _Pools,
+    olds: dict[Guid, _Old],
+    old_key: Callable[[_Old], Hashable],
+    new_key: Callable[[Candidate], Hashable],
+) -> None:
+    """Pair what reads the same; of several that read the same, reviews and neighbours decide."""
+    new = _grouped(pools.new.values(), new_key)
+    for key, group in _grouped(olds.values(), old_key).items():
+        rivals = new.get(key, [])
+        if len(group) == len(rivals) == 1:
+            pools.pair(group[0], rivals[0])
+        elif rivals:
+            _tell_twins_apart(pools, group, rivals)
+
+
+def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> None:
+    """Pair flashcards with the very same texts.
+
+    As many as before are paired in their order: nobody can see that twins changed places. If
+    one has come or left, it is told by what stands around it.
+    """
+    if len(olds) == len(new):
+        ordered = sorted(olds, key=lambda o: (o.path, o.order))
+        for old, candidate in zip(ordered, sorted(new, key=lambda c: c.index), strict=True):
+            pools.pair(old, candidate)
+        return
+    if len(olds) * len(new) > _CROWD:
+        return
+    likely = [_Likely(_circumstances(old, c), old, c) for old in olds for c in new]
+    _take_best(pools, [one for one in likely if one.score > 0])
+
+
+_CROWD = 40_000
+"""Pairs in one group beyond which nobody is compared with everybody."""
+
+
+def _circumstances(old: _Old, new: Candidate) -> float:
+    """How well what stands around two equal flashcards agrees."""
+    score = 0.0
+    if old.entry.reviews:
+        score += 40 if old.entry.reviews == new.reviews else 0
+    score += 20 if old.previous == new.previous else 0
+    score += 20 if old.following == new.following else 0
+    score += 5 if old.entry.context_digest == new.context_digest else 0
+    return score
+
+
+# ---------------------------------------------------------------- likeness
+
+
+@dataclass(frozen=True, slots=True)
+class _Likely:
+    """A pair that may be one flashcard; the score is out of 100 for the texts alone."""
+
+    score: float
+    old: _Old
+    new: Candidate
+
+
+MARGIN = 8.0
+"""How much better than any rival a pair must be."""
+
+
+def _take_best(pools: _Pools, likely: list[_Likely]) -> None:
+    """Take pairs from the best down, but for those with a rival nearly as good."""
+    ranked = sorted(likely, key=lambda p: (-p.score, p.old.entry.guid, p.new.index))
+    by_old = _grouped(ranked, lambda p: p.old.entry.guid)
+    by_new = _grouped(ranked, lambda p: p.new.index)
+    taken: set[Hashable] = set()
+    for pair in ranked:
+        mine = (pair.old.entry.guid, pair.new.index)
+        if mine[0] in taken or mine[1] in taken:
+            continue
+        rivals = [
+            other
+            for other in (*by_old[mine[0]], *by_new[mine[1]])
+            if other is not pair
+            and other.score > pair.score - MARGIN
+            and not {other.old.entry.guid, other.new.index} & taken
+        ]
+        if rivals:
+            pools.unsure[pair.new.index] = (pair.old.entry, *(r.old.entry for r in rivals))
+            # Neither may take what is not clearly its own, nor be taken for something worse.
+            taken |= {pair.old.entry.guid, pair.new.index}
+            taken |= {r.old.entry.guid for r in rivals} | {r.new.index for r in rivals}
+        else:
+            taken |= set(mine)
+            pools.pair(pair.old, pair.new)
+
+
+def _likely(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> list[_Likely]:
+    """The pairs of one document that may be one flashcard, reworded."""
+    pairs: Iterator[tuple[_Old, Candidate]]
+    if len(olds) * len(new) <= _CROWD:
+        pairs = ((old, candidate) for old in olds for candidate in new)
+    else:
+        pairs = _nearby(olds, new)
+    scored = (_Likely(_likeness(pools, old, c), old, c) for old, c in pairs)
+    return [pair for pair in scored if pair.score > 0]
+
+
+def _nearby(olds: list[_Old], new: list[Candidate]) -> Iterator[tuple[_Old, Candidate]]:
+    """Where a whole long document was rewritten, only what stood in about the same place."""
+    ordered = sorted(olds, key=lambda o: o.order)
+    reach = max(_CROWD // (2 * len(new)), 1)
+    for place, candidate in enumerate(sorted(new, key=lambda c: c.index)):
+        middle = place * len(ordered) // len(new)
+        for old in ordered[max(middle - reach, 0) : middle + reach]:
+            yield old, candidate
+
+
+def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
+    """0 for two flashcards, else how surely they are one."""
+    same_question = old.entry.question_digest == new.question_digest
+    same_answer = old.entry.answer_digest == new.answer_digest
+    return _verdict(
+        pools,
+        old,
+        new,
+        100.0 if same_question else _similar(old.entry.question, new.question),
+        100.0 if same_answer else _similar(old.entry.answer, new.answer),
+    )
+
+
+def _similar(one: str, other: str) -> float:
+    """0 to 100; words may have changed places."""
+    from rapidfuzz import fuzz
+
+    return float(max(fuzz.ratio(one, other), fuzz.token_sort_ratio(one, other) - 5))
+
+
+def _verdict(
+    pools: _Pools,
+    old: _Old,
+    new: Candidate,
+    question: float,
+    answer: float,
+) -> float:
+    reviews = bool(old.entry.reviews) and old.entry.reviews == new.reviews
+    neighbours = (old.previous == new.previous) + (old.following == new.following)
+    if question == 100 or answer == 100:
+        side, other = ("answer", question) if answer == 100 else ("question", answer)
+        digest = new.answer_digest if side == "answer" else new.question_digest
+        alone = pools.alone(new.cloze, new.path, side, digest)
+        needed = 30 if reviews or (alone and neighbours == 2) else 45 if alone else 60
+        score = 50 + other / 2
+        if other < needed:
+            return 0.0
+    elif reviews:
+        score = (question + answer) / 2
+        if min(question, answer) < 25 or score < 45:
+            return 0.0
+    else:
+        score = (question + answer) / 2
+        if min(question, answer) < 70 or _another_subject(old.entry, new):
+            return 0.0
+    return score + 15 * reviews + 3 * neighbours
+
+
+def _another_subject(entry: Entry, new: Candidate) -> bool:
+    """Whether the same word was put for the same word on both sides: another subject, then.
+
+    "What is the capital of Norway? Oslo is the capital of Norway" became one about Sweden.
+    """
+    gone = [
+        set(a.split()) - set(b.split())
+        for a, b in ((entry.question, new.question), (entry.answer, new.answer))
+    ]
+    come = [
+        set(b.split()) - set(a.split())
+        for a, b in ((entry.question, new.question), (entry.answer, new.answer))
+    ]
+    return bool(gone[0] & gone[1] and come[0] & come[1])
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def _findings(pools: _Pools) -> list[Diagnostic]:
+    """What could not be decided, and what became another notetype."""
+    found: list[Diagnostic] = []
+    for index, entries in sorted(pools.unsure.items()):
+        if index in pools.new:
+            candidate = pools.new[index]
+            names = " and ".join(f'"{e.question[:60]}" ({e.path})' for e in entries[:2])
+            found.append(diagnostics.at("O802", candidate.path, candidate.line, names))
+    others = _grouped(pools.olds.values(), lambda o: (o.path, o.entry.question_digest))
+    for candidate in pools.new.values():
+        same = others.get((candidate.path, candidate.question_digest), [])
+        if any(old.cloze is not candidate.cloze for old in same):
+            found.append(diagnostics.at("O803", candidate.path, candidate.line))
+    return found
