@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -369,6 +370,14 @@ def test_a_full_disk_leaves_the_old_deck_and_nothing_else(tmp_path: Path) -> Non
     assert held(tmp_path) == before
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A temporary folder that every user may enter; those of pytest are its user's alone."""
+    with tempfile.TemporaryDirectory(prefix="deck-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize(
     ("locked", "name", "sentence"),
     [
@@ -377,14 +386,11 @@ def test_a_full_disk_leaves_the_old_deck_and_nothing_else(tmp_path: Path) -> Non
     ],
 )
 def test_what_must_not_be_written_is_named(
-    locked: str, name: str, sentence: str, tmp_path: Path
+    locked: str, name: str, sentence: str, open_path: Path
 ) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
+    folder = open_path
     deck = packed(folder, some())
     before = held(folder)
-    for part in (tmp_path, *tmp_path.parents[:2]):
-        part.chmod(part.stat().st_mode | 0o055)
     {"folder": folder, "deck": deck}[locked].chmod(0o555)
     # Whoever may do everything has to become someone who may not, once all is imported.
     weaker = f"Package(Path({str(deck)!r})).compare(some()); os.geteuid() or os.setuid(65534)"
