@@ -54,7 +54,7 @@ class Contents:
     """Every visible file, documents included."""
     diagnostics: tuple[Diagnostic, ...]
     spelt: Mapping[VaultPath, str] = field(default_factory=dict)
-    """How the disk spells the paths that are not NFC there."""
+    """How the disk spells the paths that are not NFC there, as this run's locale has it."""
 
     def file(self, path: VaultPath) -> Path:
         """Where a file of the vault lies on the disk."""
@@ -289,7 +289,8 @@ def digest(file: Path) -> tuple[str, int]:
 
 def _vault_name(root: Path) -> str:
     """The vault's name, as Obsidian takes it from its folder."""
-    return unicodedata.normalize("NFC", root.resolve().name) or "vault"
+    name = os.fsencode(root.resolve().name).decode(errors="replace")
+    return unicodedata.normalize("NFC", name) or "vault"
 
 
 def _is_ignored(path: VaultPath, in_force: Settings) -> bool:
@@ -433,8 +434,8 @@ class _Listing:
             for entry in visible:
                 disk = f"{folder}/{entry.name}" if folder else entry.name
                 inner = real / entry.name if real else None
-                if not entry.name.isascii() and _is_no_unicode(entry.name):
-                    shown = ascii(disk)[1:-1]
+                if _unicode(entry.name) is None:
+                    shown = ascii(os.fsencode(disk).decode(errors="surrogateescape"))[1:-1]
                     self.said.append(diagnostics.at("O108", VaultPath(shown), 1, shown))
                 elif entry.is_symlink():
                     self.links.append(disk)
@@ -482,22 +483,31 @@ def _is_document(name: str) -> bool:
 
 def _vault_path(disk: str) -> VaultPath:
     """A path as we write it: NFC."""
-    return VaultPath(disk if disk.isascii() else unicodedata.normalize("NFC", disk))
+    return VaultPath(unicodedata.normalize("NFC", _unicode(disk) or disk))
 
 
-def _is_no_unicode(name: str) -> bool:
-    """Whether a name is no Unicode: Python writes the bytes that are none as surrogates."""
-    return any("\ud800" <= char <= "\udfff" for char in name)
+def _unicode(disk: str) -> str | None:
+    """A name as Obsidian reads it from the disk: in UTF-8, whatever the locale; None = it is not.
+
+    `disk` is what Python made of it in the locale of this run.
+    """
+    if disk.isascii():
+        return disk
+    try:
+        return os.fsencode(disk).decode()
+    except UnicodeError:
+        return None
 
 
 def _each_once(files: list[_File]) -> list[_File]:
     """The files, where two have one path in NFC the second by the spelling that it has."""
-    exact = {file.disk for file in files}
+    spellings = [VaultPath(_unicode(file.disk) or file.disk) for file in files]
+    exact = frozenset(spellings)
     taken: set[str] = set()
     named: list[_File] = []
-    for file in files:
-        if file.path != file.disk and (file.path in exact or file.path in taken):
-            file = _File(VaultPath(file.disk), file.disk, file.document)
+    for file, spelling in zip(files, spellings, strict=True):
+        if file.path != spelling and (file.path in exact or file.path in taken):
+            file = _File(spelling, file.disk, file.document)
         taken.add(file.path)
         named.append(file)
     return named

@@ -1,7 +1,10 @@
+import ast
 import hashlib
 import os
 import random
 import shutil
+import subprocess
+import sys
 import tempfile
 import unicodedata
 from collections.abc import Iterator
@@ -415,6 +418,35 @@ def test_a_name_that_is_no_unicode_is_told_and_passed_over(tmp_path: Path) -> No
     assert paths(contents) == ["a.md"]
     assert [code for code, *_ in told(contents)] == ["O108", "O108"]
     assert all(one.message.isascii() for one in contents.diagnostics)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_names_are_utf8_whatever_the_locale(tmp_path: Path, locale: str) -> None:
+    root = tmp_path / "Câmara"
+    write(root, {"é/日本.md": "x", "é/cafe\u0301.md": "y", "ü.png": "z"})
+    (root / os.fsdecode(b"\xff.md")).write_text("x")
+    code = f"""
+from pathlib import Path
+from obs2anki import settings, vault
+root = next(Path({str(tmp_path)!r}).iterdir())
+read = vault.read(root, settings.WITHOUT_PLUGIN)
+found = [[path, read.file(path).read_text()] for path in read.files]
+print(ascii([read.name, found, [(one.code, one.message) for one in read.diagnostics]]))
+"""
+    environment = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    name, found, told = ast.literal_eval(done.stdout)
+    assert name == "Câmara"
+    assert found == [["é/café.md", "y"], ["é/日本.md", "x"], ["ü.png", "z"]]
+    assert [code for code, _ in told] == ["O108"]
+    assert told[0][1].startswith("The name \\udcff.md is not Unicode")
 
 
 # ---------------------------------------------------------------- documents that are odd
