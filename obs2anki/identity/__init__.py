@@ -29,7 +29,7 @@ from obs2anki.data import (
 )
 from obs2anki.identity.digests import digest
 from obs2anki.identity.matching import Candidate, match
-from obs2anki.identity.ordinals import Ordinals, keep
+from obs2anki.identity.ordinals import Ordinals, asked_digests, keep
 
 __all__ = [
     "Assigned",
@@ -154,6 +154,7 @@ def _candidate(index: int, flashcard: Flashcard, own: Key) -> Candidate:
         answer_digest=digest(own.answer),
         context_digest=digest(*flashcard.context),
         reviews=reviews_of(flashcard),
+        asked=frozenset(asked_digests(flashcard)),
     )
 
 

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from obs2anki import diagnostics
 from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath
+
+if TYPE_CHECKING:
+    from obs2anki.identity.words import Words
 
 _Item = TypeVar("_Item")
 
@@ -39,6 +43,8 @@ class Candidate:
     answer_digest: str
     context_digest: str
     reviews: tuple[str, ...]
+    asked: frozenset[str] = frozenset()
+    """Digests of what each card of a cloze asks for."""
     previous: Texts | None = None
     """The texts of the flashcard before it in its document."""
     following: Texts | None = None
@@ -68,13 +74,15 @@ class _Old:
         return self.entry.question_digest, self.entry.answer_digest
 
 
-def _texts(cloze: bool, path: VaultPath, question: str, answer: str) -> Iterator[Hashable]:
-    for side, digest in (("question", question), ("answer", answer)):
-        yield cloze, side, digest
-        yield cloze, path, side, digest
+def _texts(cloze: bool, path: VaultPath, context: str, texts: Texts) -> Iterator[Hashable]:
+    question, answer = texts
+    for place in (None, path):
+        yield cloze, place, "question", question
+        yield cloze, place, "answer", answer
+    yield cloze, path, context, question
 
 
-@dataclass(slots=True)
+@dataclass
 class _Pools:
     """What is matched, and what is left to match."""
 
@@ -84,6 +92,8 @@ class _Pools:
     """Unmatched entries that had left before."""
     new: dict[int, Candidate]
     """Unmatched flashcards, by index."""
+    vault: Sequence[str]
+    """The texts of the vault, today's and those remembered."""
     matched: dict[int, Entry] = field(default_factory=dict)
     then: Counter[Hashable] = field(default_factory=Counter)
     """How often a text stood in the vault, and in each document."""
@@ -92,17 +102,28 @@ class _Pools:
     unsure: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
     """For a flashcard: entries that are nearly as good as one another."""
 
+    @cached_property
+    def words(self) -> Words:
+        """How telling each word of the vault is; counted only once it is needed."""
+        from obs2anki.identity.words import Words
+
+        return Words(self.vault)
+
     def count(self) -> None:
         """Count each text, for the vault and for its document."""
         for old in self.olds.values():
-            self.then.update(_texts(old.cloze, old.path, *old.texts))
+            self.then.update(_texts(old.cloze, old.path, old.entry.context_digest, old.texts))
         for new in self.new.values():
-            self.now.update(_texts(new.cloze, new.path, *new.texts))
+            self.now.update(_texts(new.cloze, new.path, new.context_digest, new.texts))
 
-    def alone(self, cloze: bool, path: VaultPath, side: str, digest: str) -> bool:
-        """Whether a text stands but once in its document, then and now."""
+    def alone(self, cloze: bool, path: VaultPath | None, side: str, digest: str) -> Hashable:
+        """A text that stands but once in its document (None: in the vault), then and now.
+
+        Answers a key to find it by; None where it does not stand alone. `side` is "question",
+        "answer", or the digest of the headings below which a question stands.
+        """
         place = (cloze, path, side, digest)
-        return self.then[place] <= 1 and self.now[place] <= 1
+        return place if self.then[place] <= 1 and self.now[place] <= 1 else None
 
     def pair(self, old: _Old, new: Candidate) -> None:
         self.matched[new.index] = old.entry
@@ -120,6 +141,7 @@ def match(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
         new={c.index: c for c in candidates},
+        vault=[text for c in (*candidates, *entries) for text in (c.question, c.answer)],
     )
     pools.count()
     for one in PASSES:
@@ -244,18 +266,21 @@ def _same_texts_returned(pools: _Pools) -> None:
 
 
 def _same_question(pools: _Pools) -> None:
-    """Same document and question; the headings decide between equals."""
+    """Same document and question, answered anew; the headings decide between equals.
+
+    A question that stands there several times ("Symptoms?") says little by itself.
+    """
     _unique(
         pools,
         pools.olds,
-        lambda o: (o.cloze, o.path, o.entry.question_digest, o.entry.context_digest),
-        lambda c: (c.cloze, c.path, c.question_digest, c.context_digest),
+        lambda o: pools.alone(o.cloze, o.path, "question", o.entry.question_digest),
+        lambda c: pools.alone(c.cloze, c.path, "question", c.question_digest),
     )
     _unique(
         pools,
         pools.olds,
-        lambda o: (o.cloze, o.path, o.entry.question_digest),
-        lambda c: (c.cloze, c.path, c.question_digest),
+        lambda o: pools.alone(o.cloze, o.path, o.entry.context_digest, o.entry.question_digest),
+        lambda c: pools.alone(c.cloze, c.path, c.context_digest, c.question_digest),
     )
 
 
@@ -274,15 +299,9 @@ def _same_question_elsewhere(pools: _Pools) -> None:
     _unique(
         pools,
         pools.olds,
-        lambda o: _rare(pools, o.cloze, "question", o.entry.question_digest),
-        lambda c: _rare(pools, c.cloze, "question", c.question_digest),
+        lambda o: pools.alone(o.cloze, None, "question", o.entry.question_digest),
+        lambda c: pools.alone(c.cloze, None, "question", c.question_digest),
     )
-
-
-def _rare(pools: _Pools, cloze: bool, side: str, digest: str) -> Hashable:
-    """A key for a text that stands at most once in the vault, then and now."""
-    then, now = pools.then[cloze, side, digest], pools.now[cloze, side, digest]
-    return (cloze, digest) if then <= 1 and now <= 1 else None
 
 
 def _reworded(pools: _Pools) -> None:
@@ -371,7 +390,10 @@ def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> 
     if len(olds) * len(new) > _CROWD:
         return
     likely = [_Likely(_circumstances(old, c), old, c) for old in olds for c in new]
-    _take_best(pools, [one for one in likely if one.score > 0])
+    # A copy made directly above leaves both with one neighbour each. They read the same, so the
+    # author sees no difference; what stood there before is taken to be the lower one.
+    nudged = [replace(p, score=p.score + MARGIN * new.index(p.new)) for p in likely if p.score > 0]
+    _take_best(pools, nudged if len(olds) == 1 else [p for p in likely if p.score > 0])
 
 
 _CROWD = 40_000
@@ -454,67 +476,55 @@ def _nearby(olds: list[_Old], new: list[Candidate]) -> Iterator[tuple[_Old, Cand
 
 
 def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
-    """0 for two flashcards, else how surely they are one."""
-    same_question = old.entry.question_digest == new.question_digest
-    same_answer = old.entry.answer_digest == new.answer_digest
-    return _verdict(
-        pools,
-        old,
-        new,
-        100.0 if same_question else _similar(old.entry.question, new.question),
-        100.0 if same_answer else _similar(old.entry.answer, new.answer),
-    )
+    """0 for two flashcards, else how surely they are one.
 
-
-def _similar(one: str, other: str) -> float:
-    """0 to 100; words may have changed places."""
-    from rapidfuzz import fuzz
-
-    return float(max(fuzz.ratio(one, other), fuzz.token_sort_ratio(one, other) - 5))
-
-
-def _verdict(
-    pools: _Pools,
-    old: _Old,
-    new: Candidate,
-    question: float,
-    answer: float,
-) -> float:
-    reviews = bool(old.entry.reviews) and old.entry.reviews == new.reviews
-    neighbours = (old.previous == new.previous) + (old.following == new.following)
-    if question == 100 or answer == 100:
-        side, other = ("answer", question) if answer == 100 else ("question", answer)
-        digest = new.answer_digest if side == "answer" else new.question_digest
-        alone = pools.alone(new.cloze, new.path, side, digest)
-        needed = 30 if reviews or (alone and neighbours == 2) else 45 if alone else 60
-        score = 50 + other / 2
-        if other < needed:
-            return 0.0
-    elif reviews:
-        score = (question + answer) / 2
-        if min(question, answer) < 25 or score < 45:
-            return 0.0
-    else:
-        score = (question + answer) / 2
-        if min(question, answer) < 70 or _another_subject(old.entry, new):
-            return 0.0
-    return score + 15 * reviews + 3 * neighbours
-
-
-def _another_subject(entry: Entry, new: Candidate) -> bool:
-    """Whether the same word was put for the same word on both sides: another subject, then.
-
-    "What is the capital of Norway? Oslo is the capital of Norway" became one about Sweden.
+    What counts is how much of the telling words is still there: "What is the capital of" is a
+    frame that many share, so that with another country in it the flashcard is another.
     """
-    gone = [
-        set(a.split()) - set(b.split())
-        for a, b in ((entry.question, new.question), (entry.answer, new.answer))
-    ]
-    come = [
-        set(b.split()) - set(a.split())
-        for a, b in ((entry.question, new.question), (entry.answer, new.answer))
-    ]
-    return bool(gone[0] & gone[1] and come[0] & come[1])
+    entry, words = old.entry, pools.words
+    question = _side(words, entry.question, new.question, old.texts[0] == new.texts[0])
+    if old.cloze:
+        sure = _cloze_likeness(old, new, question)
+    else:
+        answer = _side(words, entry.answer, new.answer, old.texts[1] == new.texts[1])
+        sure = _basic_likeness(pools, old, new, question, answer)
+    if not sure:
+        return 0.0
+    neighbours = (old.previous == new.previous) + (old.following == new.following)
+    return 100 * sure + 15 * _same_reviews(old, new) + 3 * neighbours
+
+
+def _side(words: Words, old: str, new: str, same: bool) -> float:
+    return 1.0 if same else min(words.likeness(old, new), 0.99)
+
+
+def _same_reviews(old: _Old, new: Candidate) -> bool:
+    return bool(old.entry.reviews) and old.entry.reviews == new.reviews
+
+
+def _basic_likeness(
+    pools: _Pools, old: _Old, new: Candidate, question: float, answer: float
+) -> float:
+    """How sure, from 0 to 1; the weaker the one side, the more the other has to be the same."""
+    weaker, stronger = sorted((question, answer))
+    if stronger == 1.0:
+        side, digest = ("question", new.texts[0]) if question == 1.0 else ("answer", new.texts[1])
+        rare = pools.alone(False, None, side, digest) is not None
+        alone = pools.alone(False, new.path, side, digest) is not None
+        needed = 0.25 if rare else 0.4 if alone else 0.5
+    elif _same_reviews(old, new):
+        needed = 0.35
+    else:
+        needed = 0.6
+    return (weaker + stronger) / 2 if weaker >= needed else 0.0
+
+
+def _cloze_likeness(old: _Old, new: Candidate, question: float) -> float:
+    """A cloze text in which other words are asked for is soon another flashcard."""
+    then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
+    kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
+    needed = 0.35 if kept == 1 else 0.5 if kept >= 0.5 else 0.8
+    return (question + kept) / 2 if question >= needed else 0.0
 
 
 # ---------------------------------------------------------------- what is told

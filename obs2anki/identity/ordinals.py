@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from obs2anki import cloze
-from obs2anki.data import Entry, Flashcard, Ordinal
+from obs2anki.data import Cloze, Entry, Flashcard, Ordinal
 from obs2anki.identity.digests import digest
 from obs2anki.markdown import normalised
 
@@ -41,10 +41,7 @@ def keep(flashcard: Flashcard, entry: Entry | None, patterns: cloze.Patterns) ->
     """The ordinals of a flashcard; of a cloze that is known those that its deletions have had."""
     if flashcard.cloze is None:
         return Ordinals(tuple(range(flashcard.card_count)))
-    asked = [
-        _Asked(card, answer := normalised(" / ".join(answers)), digest(answer))
-        for card, answers in cloze.asked(flashcard.cloze).items()
-    ]
+    asked = _asked(flashcard.cloze)
     if entry is None or not entry.ordinals:
         found = {one.card: one.card for one in asked}
         return _result(flashcard.card_count, asked, found, ())
@@ -55,6 +52,18 @@ def keep(flashcard: Flashcard, entry: Entry | None, patterns: cloze.Patterns) ->
             found[one.card] = free if free < cloze.MAX_CARDS else -1
             free += 1
     return _result(flashcard.card_count, asked, found, entry.ordinals)
+
+
+def asked_digests(flashcard: Flashcard) -> tuple[str, ...]:
+    """Digests of what each card of a cloze asks for; nothing for other flashcards."""
+    return tuple(one.digest for one in _asked(flashcard.cloze)) if flashcard.cloze else ()
+
+
+def _asked(deletions: Cloze) -> list[_Asked]:
+    return [
+        _Asked(card, answer := normalised(" / ".join(answers)), digest(answer))
+        for card, answers in cloze.asked(deletions).items()
+    ]
 
 
 def _result(
