@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,8 +26,11 @@ from obs2anki.diagnostics import Obs2ankiError
 
 VERSION = 1
 
-ATTRIBUTES = "ledger.jsonl merge=union\n"
-"""Git's way to merge lines of both sides without asking."""
+LAST_INSTANT = 253402300799
+"""The end of the year 9999: beyond it a clock, or somebody, was wrong."""
+
+LAST_ORDINAL = 499
+"""Anki knows cloze numbers 1 to 500."""
 
 PATIENCE = 120
 """Seconds to wait for another obs2anki that is at work on the same ledger."""
@@ -51,18 +55,26 @@ class Ledger:
 def read(file: Path) -> Ledger | None:
     """The ledger in `file`; None if there is none.
 
-    Raises Obs2ankiError, with the line and a remedy, where it cannot be understood: rather than
-    make new notes of everything, nothing is exported.
+    An older version may lack what is not needed to know a flashcard again; what an entry says
+    beyond that is left unread. Raises Obs2ankiError, with the line and a remedy, where the
+    ledger cannot be understood: rather than make new notes of everything, nothing is exported.
     """
     try:
-        text = file.read_text("utf-8")
+        if file.exists() and not file.is_file():  # a pipe would be waited for without end
+            raise Obs2ankiError(
+                f"The ledger {file} is no file, so nothing was exported. Move it away, or name "
+                "another place: ledger in obs2anki.toml."
+            )
+        text = _decoded(file, file.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise Obs2ankiError(
-            f"The ledger {file} cannot be read: {error}. Mend it, or bring back an earlier one."
+            f"The ledger {file} cannot be read ({error.strerror or error}), so nothing was "
+            "exported. Mend that, or bring back an earlier one."
         ) from error
-    lines = text.split("\n")
+    # An editor on Windows may have put `\r` and a mark of byte order there; JSON escapes both.
+    lines = [line.strip("\r\ufeff") for line in text.split("\n")]
     header = _header(file, lines)
     entries: dict[Guid, tuple[int, str, Entry]] = {}
     for number, line in enumerate(lines, 1):
@@ -80,70 +92,91 @@ def read(file: Path) -> Ledger | None:
     )
 
 
+def _decoded(file: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _broken(file, content.count(b"\n", 0, error.start) + 1) from error
+
+
 def _is_header(line: str) -> bool:
     return line.startswith('{"obs2anki":')
 
 
 def _header(file: Path, lines: Sequence[str]) -> dict[str, object]:
-    header: dict[str, object] = {}
+    """What the header says; of several, which a merge leaves, the greatest in any order."""
+    headers: dict[str, dict[str, object]] = {}
     for number, line in enumerate(lines, 1):
         if line.startswith(_CONFLICT):
             raise Obs2ankiError(
                 f"{file}:{number}: The ledger holds the marks of a git conflict. Delete the lines "
-                f"that begin with {', '.join(_CONFLICT[:3])} and keep all others; to have git do "
-                f"it from now on, commit {file.parent / '.gitattributes'}."
+                f"that begin with {', '.join(_CONFLICT)} and keep all others. To have git do it "
+                f"from now on, commit {file.parent / '.gitattributes'} with the line "
+                f"{_attributes(file).strip()}"
             )
         if _is_header(line):
-            try:
-                header = json.loads(line)
-            except ValueError:
-                raise _broken(file, number) from None
+            header = _object(file, number, line)
             version = header.get("obs2anki")
             if not isinstance(version, int) or version > VERSION:
                 raise Obs2ankiError(
                     f"{file}:{number}: The ledger was written by a newer obs2anki. "
                     "Update obs2anki: pip install --upgrade obs2anki"
                 )
-    if not header and any(line.strip() for line in lines):
-        raise _broken(file, 1)
-    return header
+            headers[line] = header
+    if not headers:
+        raise Obs2ankiError(
+            f"{file}:1: The ledger lacks its first line, so it is no ledger, or not all of one. "
+            f"{_RESTORE.format(file)} To begin anew, delete the file: flashcards that were "
+            "reworded since their first export then become new notes."
+        )
+    return headers[max(headers)]
+
+
+_RESTORE = "Bring back an earlier ledger (with git: git checkout -- {})."
 
 
 def _broken(file: Path, number: int) -> Obs2ankiError:
     return Obs2ankiError(
-        f"{file}:{number}: This line of the ledger cannot be read. Bring back an earlier ledger "
-        f"(git checkout -- {file.name}), or delete the line: its flashcard then counts as new."
+        f"{file}:{number}: This line of the ledger cannot be read. {_RESTORE.format(file)} "
+        "Or delete the line: its flashcard then counts as new."
     )
 
 
-def _entry(file: Path, number: int, line: str) -> Entry:
+def _object(file: Path, number: int, line: str) -> dict[str, object]:
     try:
         value = json.loads(line)
-        gone = value.get("gone")
+    except (ValueError, RecursionError):
+        raise _broken(file, number) from None
+    if not isinstance(value, dict):
+        raise _broken(file, number)
+    return value
+
+
+def _entry(file: Path, number: int, line: str) -> Entry:
+    value = _object(file, number, line)
+    try:
+        question_digest, answer_digest = _texts(value["digest"])
         return Entry(
-            guid=Guid(_text(value["guid"])),
-            type=FlashcardType(value["type"]),
+            guid=Guid(_name(value["guid"])),
+            type=FlashcardType(_text(value["type"])),
             path=VaultPath(_text(value["path"])),
-            deck=DeckName(_text(value["deck"])),
-            tags=tuple(map(_text, value["tags"])),
-            block_id=value["block_id"] and _text(value["block_id"]),
+            deck=DeckName(_text(value.get("deck", ""))),
+            tags=_texts(value.get("tags", [])),
+            block_id=_maybe(value.get("block_id")),
             question=_text(value["question"]),
             answer=_text(value["answer"]),
-            question_digest=_text(value["digest"][0]),
-            answer_digest=_text(value["digest"][1]),
-            context_digest=_text(value["context"]),
-            after=value["after"] and Guid(_text(value["after"])),
-            reviews=tuple(map(_text, value["reviews"])),
+            question_digest=question_digest,
+            answer_digest=answer_digest,
+            context_digest=_text(value.get("context", "")),
+            after=None if (after := _maybe(value.get("after"))) is None else Guid(after),
+            reviews=_texts(value.get("reviews", [])),
             content=_text(value["content"]),
-            mod=int(value["mod"]),
-            seen=int(value["seen"]),
-            ordinals=tuple(
-                Ordinal(int(ordinal), _text(digest), bool(rest and rest[0]))
-                for ordinal, digest, *rest in value.get("ordinals", ())
-            ),
-            gone=None if gone is None else date.fromisoformat(gone),
+            mod=_instant(value["mod"]),
+            seen=_instant(value.get("seen", value["mod"])),
+            ordinals=_ordinals(value.get("ordinals", [])),
+            gone=None if (gone := _maybe(value.get("gone"))) is None else date.fromisoformat(gone),
         )
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         raise _broken(file, number) from None
 
 
@@ -151,6 +184,48 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _name(value: object) -> str:
+    if not value:
+        raise ValueError
+    return _text(value)
+
+
+def _maybe(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(_text, _list(value)))
+
+
+def _number(value: object, end: int) -> int:
+    if type(value) is not int or not 0 <= value < end:
+        raise ValueError
+    return value
+
+
+def _instant(value: object) -> int:
+    return _number(value, LAST_INSTANT + 1)
+
+
+def _ordinals(value: object) -> tuple[Ordinal, ...]:
+    """Each ordinal once: two deletions must never become one card."""
+    found: dict[int, Ordinal] = {}
+    for item in map(_list, _list(value)):
+        ordinal, digest, *rest = item
+        number = _number(ordinal, LAST_ORDINAL + 1)
+        if number in found:
+            raise ValueError
+        found[number] = Ordinal(number, _text(digest), bool(rest and rest[0]))
+    return tuple(found.values())
 
 
 # ---------------------------------------------------------------- writing
@@ -190,7 +265,17 @@ def _line(entry: Entry) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half a pair of surrogates, as a name on a disk may have it
+        return json.dumps(value)
+    return text
+
+
+def _attributes(file: Path) -> str:
+    """Git's way to merge the lines of both sides without asking."""
+    return f"{file.name} merge=union\n"
 
 
 def save(file: Path, ledger: Ledger) -> None:
@@ -198,16 +283,18 @@ def save(file: Path, ledger: Ledger) -> None:
 
     Raises Obs2ankiError where it cannot be written; the file that was there is then as it was.
     """
-    text = text_of(ledger)
+    content = text_of(ledger).encode("utf-8")
     try:
         with suppress(FileNotFoundError):
-            if file.read_bytes() == text.encode("utf-8"):
+            _aside(file).unlink()  # of a run that was killed
+        with suppress(FileNotFoundError):
+            if file.read_bytes() == content:
                 return
         file.parent.mkdir(parents=True, exist_ok=True)
         attributes = file.parent / ".gitattributes"
-        if file.parent.name == ".obs2anki" and not attributes.exists():
-            _replace(attributes, ATTRIBUTES)
-        _replace(file, text)
+        if file.parent.name == ".obs2anki" and not os.path.lexists(attributes):
+            _replace(attributes, _attributes(file).encode("utf-8"))
+        _replace(file, content)
     except OSError as error:
         raise Obs2ankiError(
             f"The ledger {file} cannot be written: {error.strerror or error}. Make room or mend "
@@ -215,20 +302,27 @@ def save(file: Path, ledger: Ledger) -> None:
         ) from error
 
 
-def _replace(file: Path, text: str) -> None:
+def _aside(file: Path) -> Path:
+    """Where a file is written before it takes its place; always there, so that none pile up."""
+    return file.with_name(f".{file.name}.tmp")
+
+
+def _replace(file: Path, content: bytes) -> None:
     """Write aside, bring it to the disk, then take the file's place."""
-    handle, aside = tempfile.mkstemp(prefix=f".{file.name}-", suffix=".tmp", dir=file.parent)
+    aside = _aside(file)
+    aside.unlink(missing_ok=True)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        # "x" follows no link that somebody's vault may hold there.
+        with aside.open("xb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         with suppress(OSError):
-            Path(aside).chmod(file.stat().st_mode if file.exists() else 0o644)
-        Path(aside).replace(file)
+            shutil.copymode(file, aside)
+        aside.replace(file)
     except BaseException:
         with suppress(OSError):
-            Path(aside).unlink()
+            aside.unlink()
         raise
 
 
