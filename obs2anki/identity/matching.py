@@ -20,7 +20,7 @@ from obs2anki import diagnostics
 from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath
 
 if TYPE_CHECKING:
-    from obs2anki.identity.words import Words
+    from obs2anki.identity.words import Compared, Words
 
 _Item = TypeVar("_Item")
 
@@ -94,6 +94,8 @@ class _Pools:
     """Unmatched flashcards, by index."""
     vault: Sequence[str]
     """The texts of the vault, today's and those remembered."""
+    reviewed: bool
+    """Whether the vault still holds reviews at all."""
     matched: dict[int, Entry] = field(default_factory=dict)
     then: Counter[Hashable] = field(default_factory=Counter)
     """How often a text stood in the vault, and in each document."""
@@ -141,7 +143,11 @@ def match(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
         new={c.index: c for c in candidates},
-        vault=[text for c in (*candidates, *entries) for text in (c.question, c.answer)],
+        vault=[
+            *(text for c in candidates for text in (c.question, c.answer)),
+            *(text for e in entries for text in (e.question, e.answer)),
+        ],
+        reviewed=any(c.reviews for c in candidates),
     )
     pools.count()
     for one in PASSES:
@@ -481,12 +487,12 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
     What counts is how much of the telling words is still there: "What is the capital of" is a
     frame that many share, so that with another country in it the flashcard is another.
     """
-    entry, words = old.entry, pools.words
-    question = _side(words, entry.question, new.question, old.texts[0] == new.texts[0])
+    entry = old.entry
+    question = _side(pools, entry.question, new.question, old.texts[0] == new.texts[0])
     if old.cloze:
         sure = _cloze_likeness(old, new, question)
     else:
-        answer = _side(words, entry.answer, new.answer, old.texts[1] == new.texts[1])
+        answer = _side(pools, entry.answer, new.answer, old.texts[1] == new.texts[1])
         sure = _basic_likeness(pools, old, new, question, answer)
     if not sure:
         return 0.0
@@ -494,8 +500,10 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
     return 100 * sure + 15 * _same_reviews(old, new) + 3 * neighbours
 
 
-def _side(words: Words, old: str, new: str, same: bool) -> float:
-    return 1.0 if same else min(words.likeness(old, new), 0.99)
+def _side(pools: _Pools, old: str, new: str, same: bool) -> Compared:
+    from obs2anki.identity.words import SAME
+
+    return SAME if same else pools.words.compared(old, new)
 
 
 def _same_reviews(old: _Old, new: Candidate) -> bool:
@@ -503,28 +511,45 @@ def _same_reviews(old: _Old, new: Candidate) -> bool:
 
 
 def _basic_likeness(
-    pools: _Pools, old: _Old, new: Candidate, question: float, answer: float
+    pools: _Pools, old: _Old, new: Candidate, question: Compared, answer: Compared
 ) -> float:
     """How sure, from 0 to 1; the weaker the one side, the more the other has to be the same."""
-    weaker, stronger = sorted((question, answer))
-    if stronger == 1.0:
-        side, digest = ("question", new.texts[0]) if question == 1.0 else ("answer", new.texts[1])
-        rare = pools.alone(False, None, side, digest) is not None
-        alone = pools.alone(False, new.path, side, digest) is not None
-        needed = 0.25 if rare else 0.4 if alone else 0.5
+    same_question, same_answer = old.texts[0] == new.texts[0], old.texts[1] == new.texts[1]
+    weaker = min(question.likeness, answer.likeness)
+    sure = (question.likeness + answer.likeness) / 2
+    if same_question or same_answer:
+        side, digest = ("question", new.texts[0]) if same_question else ("answer", new.texts[1])
+        other = answer if same_question else question
+        if pools.alone(False, None, side, digest) is not None:
+            needed = 0.25
+        elif _lost_reviews(pools, old, new):
+            needed = 0.8
+        elif pools.alone(False, new.path, side, digest) is not None:
+            needed = 0.4 if other.telling_kept or other.only_grown else 0.7
+        else:
+            needed = 0.5 if other.telling_kept or other.only_grown else 0.8
+    elif question.only_grown and answer.only_grown:
+        needed = 0.3 if _same_reviews(old, new) else 0.4
     elif _same_reviews(old, new):
-        needed = 0.35
+        needed = 0.5 if question.telling_kept and answer.telling_kept else 0.75
     else:
-        needed = 0.6
-    return (weaker + stronger) / 2 if weaker >= needed else 0.0
+        needed = 0.8
+    return sure if weaker >= needed else 0.0
 
 
-def _cloze_likeness(old: _Old, new: Candidate, question: float) -> float:
+def _lost_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether the review is gone that a reworded flashcard would still carry."""
+    return bool(old.entry.reviews) and not new.reviews and pools.reviewed
+
+
+def _cloze_likeness(old: _Old, new: Candidate, question: Compared) -> float:
     """A cloze text in which other words are asked for is soon another flashcard."""
     then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
-    needed = 0.35 if kept == 1 else 0.5 if kept >= 0.5 else 0.8
-    return (question + kept) / 2 if question >= needed else 0.0
+    needed = 0.35 if kept == 1 else 0.5 if kept >= 0.5 else 0.75
+    if kept < 0.5 and not question.only_grown:
+        needed = 0.9
+    return (question.likeness + kept) / 2 if question.likeness >= needed else 0.0
 
 
 # ---------------------------------------------------------------- what is told

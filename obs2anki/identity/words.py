@@ -12,9 +12,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import DamerauLevenshtein
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = "\u2e80"
@@ -25,6 +27,22 @@ SAMPLE = 20_000
 
 _NEARLY = 75
 """Out of 100: how alike two words are that are one word, misspelt or inflected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What became of a text's words in another text."""
+
+    likeness: float
+    """0 to 1: the weight of what both have, in the weight of both."""
+    telling_kept: bool
+    """Whether the most telling word is still there."""
+    only_grown: bool
+    """Whether words only came or only went, slips of the pen aside."""
+
+
+SAME = Compared(1.0, telling_kept=True, only_grown=True)
+"""A text and itself."""
 
 
 class Words:
@@ -43,30 +61,40 @@ class Words:
         """How telling a word is: more than 0, and the more the rarer."""
         return math.log(2 + self._texts / (1 + self._count[word]))
 
-    def likeness(self, one: str, other: str) -> float:
-        """0 to 1: the weight of what both texts have, in the weight of both."""
+    def compared(self, one: str, other: str) -> Compared:
+        """What became of the words of `one` in `other`."""
         mine, yours = Counter(words(one)), Counter(words(other))
         if not mine or not yours:
-            return float(fuzz.ratio(one, other)) / 100
+            same = float(fuzz.ratio(one, other)) / 100
+            return Compared(same, same > 0.9, same > 0.9)
         both = mine & yours
-        left, right = mine - both, yours - both
-        shared = 2 * self._sum(both) + self._nearly(left, right)
-        return shared / (self._sum(mine) + self._sum(yours))
+        left, come = list((mine - both).elements()), list((yours - both).elements())
+        nearly = self._nearly(left, come)
+        weight = 2 * self._sum(both) + sum(
+            (self.weight(old) + self.weight(new)) * alike for old, new, alike in nearly
+        )
+        total = self._sum(mine) + self._sum(yours)
+        lost = len(left) - len(nearly)
+        added = len(come) - len(nearly)
+        telling = max(mine, key=lambda word: (self.weight(word), word))
+        kept = telling in both or any(old == telling for old, _, _ in nearly)
+        return Compared(weight / total, kept, not lost or not added)
 
     def _sum(self, counted: Counter[str]) -> float:
         return sum(self.weight(word) * times for word, times in counted.items())
 
-    def _nearly(self, left: Iterable[str], right: Iterable[str]) -> float:
-        """The weight of words that are nearly the same, each taken once."""
-        waiting = [word for word in right if len(word) > 3]
-        weight = 0.0
+    def _nearly(self, left: list[str], come: list[str]) -> list[tuple[str, str, float]]:
+        """Words that are nearly the same, each taken once, and how nearly."""
+        waiting = list(come)
+        found: list[tuple[str, str, float]] = []
         for word in left:
-            if len(word) > 3 and waiting:
-                found = process.extractOne(word, waiting, scorer=fuzz.ratio, score_cutoff=_NEARLY)
-                if found:
-                    waiting.remove(found[0])
-                    weight += (self.weight(word) + self.weight(found[0])) * found[1] / 100
-        return weight
+            scorer = fuzz.ratio if len(word) > 3 else DamerauLevenshtein.normalized_similarity
+            cutoff = _NEARLY if len(word) > 3 else 0.6
+            best = process.extractOne(word, waiting, scorer=scorer, score_cutoff=cutoff)
+            if best:
+                waiting.remove(best[0])
+                found.append((word, best[0], best[1] / (100 if len(word) > 3 else 1)))
+        return found
 
 
 def words(text: str) -> list[str]:
