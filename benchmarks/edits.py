@@ -657,7 +657,7 @@ def copy_to_earlier_document(vault: Vault, editor: Editor) -> Vault:
     """Insert exact copies in a document that sorts before all others."""
     chosen = editor.some(vault)
     copies = [_copied(one, editor) for one in drafts(vault) if one.number in chosen]
-    parts = (Heading(1, "Favourites"), *copies)
+    parts: tuple[Part, ...] = (Heading(1, "Favourites"), *copies)
     return (*vault, Manuscript(editor.author.number(), "00 Favourites.md", parts, "flashcards"))
 
 

@@ -32,10 +32,11 @@ from random import Random
 
 from benchmarks import edits
 from benchmarks.drafts import PLAIN, PLUGIN, Author, Pair, Vault, drafts, extracted, vault, written
-from obs2anki import identity
+from obs2anki import cloze, identity
 from obs2anki.data import DeckName, Entry, Guid
-from obs2anki.settings import Settings
+from obs2anki.settings import Grammar, Settings
 
+PATTERNS, _ = cloze.compile_patterns(Grammar().cloze_patterns)
 START = date(2024, 1, 1)
 
 
@@ -60,8 +61,9 @@ class Ledger:
                 content=identity.digest(*f.shown, *f.context, *f.tags, f.path, f.anchor or ""),
                 mod=0,
                 seen=0,
+                ordinals=identity.keep(f, a.entry, PATTERNS).remembered,
             )
-            for f in flashcards
+            for f, a in zip(flashcards, assigned, strict=True)
         ]
         self.entries = identity.remembered(flashcards, assigned, fates, self.entries, today)
         self.exports += 1
@@ -147,9 +149,11 @@ class Follower:
         held = self._as_if_told_apart(now)
         here = {(one.number, one.manuscript) for one in now}
         cases = [self._case(one, guid, here) for one, guid in zip(now, held, strict=True)]
-        for one, guid in zip(now, held, strict=True):
+        for one, case in zip(now, cases, strict=True):
             self.known[one.number] = one
-            self.owners.setdefault(guid, one.number)
+            self.owners.setdefault(one.guid, one.number)
+            if case.fate == "alike":
+                self.owners[one.guid] = one.number
         return cases
 
     def _as_if_told_apart(self, now: list[Seen]) -> list[Guid]:
@@ -172,17 +176,26 @@ class Follower:
         owner = self.owners.get(guid)
         edited = old is None or (old.path, old.text) != (one.path, one.text)
         clear = old is not None and edited and _clear(old, one)
-        other = self.known[owner] if owner is not None and owner != one.number else None
+        stranger = owner is not None and owner != one.number and (old is None or old.guid != guid)
+        other = self.known[owner] if owner is not None and stranger else None
         if other is not None:
-            # Nothing says that one text has left and an equal one has come.
-            left = (other.number, other.manuscript) not in here
-            came = old is None or old.manuscript != one.manuscript
-            fate = "alike" if other.text == one.text and left and came else "handed"
+            fate = "alike" if self._alike(old, one, other, here) else "handed"
         elif old is None or old.guid == guid:
             fate = "alike" if guid != one.guid else "kept"
         else:
             fate = "new"
         return Case(fate, edited, clear, old, one, other)
+
+    def _alike(self, old: Seen | None, one: Seen, other: Seen, here: set[tuple[int, int]]) -> bool:
+        """Whether no text tells that `one` is not `other`: they read the same, review and all.
+
+        Either both stood in one document all along, or one has left and the other has come.
+        """
+        if other.text != one.text:
+            return False
+        if old is not None and old.manuscript == one.manuscript:
+            return old.text == one.text and other.manuscript == one.manuscript
+        return (other.number, other.manuscript) not in here
 
 
 def _clear(old: Seen, new: Seen) -> bool:
