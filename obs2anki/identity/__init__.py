@@ -10,6 +10,7 @@ people, or two copies of a vault, get the same GUIDs for the same text without t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ __all__ = [
     "remembered",
 ]
 
+_MARKS = re.compile(r"^(?:(?:[-*+>]|#{1,6}|[0-9]{1,3}[.)]|\[[ xX]\]) )+")
+
 REMEMBERED = 200
 """Characters of a question, and of an answer, that the ledger keeps."""
 
@@ -67,14 +70,22 @@ class Assigned:
 def key(flashcard: Flashcard) -> Key:
     """The question and the answer as they are shown, in one form of Unicode and white space.
 
+    A flashcard that becomes a list item asks the same.
+
     A cloze's question is its text with every answer in place, so that marking other words
     asks the same; its answer is the text with its marks.
     """
     first = flashcard.shown[0]
     if flashcard.cloze is not None:
         solved = cloze.solved(first, flashcard.cloze)
-        return Key(markdown.normalised(solved), markdown.normalised(first))
-    return Key(markdown.normalised(first), markdown.normalised(flashcard.shown[1]))
+        return Key(_comparable(solved), _comparable(first))
+    return Key(_comparable(first), _comparable(flashcard.shown[1]))
+
+
+def _comparable(side: str) -> str:
+    """A side without the marks of a list, a quote or a heading that open it."""
+    text = markdown.normalised(side)
+    return _MARKS.sub("", text) or text
 
 
 # ---------------------------------------------------------------- GUIDs

@@ -330,9 +330,9 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _same_block_id,
     _same_texts,
     _same_texts_returned,
-    _same_question,
     _moved,
     _moved_and_returned,
+    _same_question,
     _same_question_elsewhere,
     _reworded,
 )
@@ -518,23 +518,37 @@ def _basic_likeness(
     weaker = min(question.likeness, answer.likeness)
     sure = (question.likeness + answer.likeness) / 2
     if same_question or same_answer:
-        side, digest = ("question", new.texts[0]) if same_question else ("answer", new.texts[1])
-        other = answer if same_question else question
-        if pools.alone(False, None, side, digest) is not None:
-            needed = 0.25
-        elif _lost_reviews(pools, old, new):
-            needed = 0.8
-        elif pools.alone(False, new.path, side, digest) is not None:
-            needed = 0.4 if other.telling_kept or other.only_grown else 0.7
-        else:
-            needed = 0.5 if other.telling_kept or other.only_grown else 0.8
+        needed = _needed(
+            pools,
+            old,
+            new,
+            "question" if same_question else "answer",
+            question if same_answer else answer,
+        )
     elif question.only_grown and answer.only_grown:
         needed = 0.3 if _same_reviews(old, new) else 0.4
     elif _same_reviews(old, new):
-        needed = 0.5 if question.telling_kept and answer.telling_kept else 0.75
+        needed = 0.5 if question.telling_kept and answer.telling_kept else 0.9
     else:
         needed = 0.8
     return sure if weaker >= needed else 0.0
+
+
+def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared) -> float:
+    """How like the other side has to be, where one side is the same."""
+    digest = new.texts[0] if same == "question" else new.texts[1]
+    alone = pools.alone(False, new.path, same, digest) is not None
+    if pools.alone(False, None, same, digest) is not None:
+        return 0.25
+    if _lost_reviews(pools, old, new):
+        return 0.8
+    if other.only_grown:
+        return 0.35
+    if _same_reviews(old, new):
+        return 0.4 if other.telling_kept else 0.7
+    if other.telling_kept:
+        return 0.4 if alone else 0.6
+    return 0.8 if alone else 0.85
 
 
 def _lost_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
@@ -546,9 +560,12 @@ def _cloze_likeness(old: _Old, new: Candidate, question: Compared) -> float:
     """A cloze text in which other words are asked for is soon another flashcard."""
     then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
-    needed = 0.35 if kept == 1 else 0.5 if kept >= 0.5 else 0.75
-    if kept < 0.5 and not question.only_grown:
-        needed = 0.9
+    if kept == 1:
+        needed = 0.35
+    elif kept >= 0.5 and (question.telling_kept or question.only_grown):
+        needed = 0.5
+    else:
+        needed = 0.75 if question.only_grown else 0.9
     return (question.likeness + kept) / 2 if question.likeness >= needed else 0.0
 
 

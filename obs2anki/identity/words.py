@@ -88,6 +88,8 @@ class Words:
         waiting = list(come)
         found: list[tuple[str, str, float]] = []
         for word in left:
+            if word.isdecimal():
+                continue  # another number is another number
             scorer = fuzz.ratio if len(word) > 3 else DamerauLevenshtein.normalized_similarity
             cutoff = _NEARLY if len(word) > 3 else 0.6
             best = process.extractOne(word, waiting, scorer=scorer, score_cutoff=cutoff)
