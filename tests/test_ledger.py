@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs2anki import ledger
+from benchmarks import kills
+from obs2anki import build, ledger
 from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.ledger import Ledger
-from tests.commands import Ended, child, ended, held, run, vault
+from tests.commands import PLUGIN, Ended, child, ended, held, run, tagged, vault
 from tests.packages import rows
 
 MAX_MOD = 253402300799
@@ -608,7 +609,8 @@ def test_a_lock_that_a_killed_run_left_does_no_harm(
     holder = f"""
 import os, pathlib, signal, tempfile
 tempfile.tempdir = {str(tmp_path / "locks")!r}
-from obs2anki import ledger
+from benchmarks import kills
+from obs2anki import build, ledger
 with ledger.locked(pathlib.Path({str(root / ".obs2anki/ledger.jsonl")!r})):
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -617,3 +619,230 @@ with ledger.locked(pathlib.Path({str(root / ".obs2anki/ledger.jsonl")!r})):
     assert len(list((tmp_path / "locks").iterdir())) == 1
     exported(root, capsys)
     assert len(known(root).entries) == 1
+
+
+# ---------------------------------------------------------------- killed
+
+
+def test_a_killed_export_leaves_old_or_new_and_the_next_one_heals(tmp_path: Path) -> None:
+    found = kills.cases(kills.scene(tmp_path, cards=600), kills=12)
+    assert sum(case.killed for case in found) >= 8
+    assert [case for case in found if case.bad] == []
+    assert not [name for case in found for name in case.kept if "ledger" in name]
+
+
+# ---------------------------------------------------------------- git
+
+HEAD = "---\ntags: [flashcards]\n---\n"
+
+START = {
+    "a.md": HEAD
+    + "\n".join(
+        f"{question}::{answer}\n"
+        for question, answer in (
+            ("What holds a plant cell together from outside?", "The cell wall"),
+            ("What makes most of the energy in a cell?", "The mitochondrion"),
+            ("Which part of a plant drinks water?", "The root"),
+            ("What drives photosynthesis in green leaves?", "Light from the sun"),
+        )
+    ),
+    "b.md": HEAD + "What makes a seed sprout in spring?::Water and warmth\n",
+    "c.md": HEAD + "Who carries seeds from tree to tree?::Birds and squirrels\n",
+    "d.md": HEAD + "Which ==gas== do plants take from the ==air== in ==daylight==?\n",
+}
+
+
+class Clone:
+    """A working copy of a vault in git, with a deck beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.deck = root.with_suffix(".apkg")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments],
+            cwd=self.root,
+            env=os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def export(self, at: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, int]]:
+        """Export `at` hours later; answers GUID and mod of each note by its first field."""
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(1767225600 + 3600 * at))
+        outcome = build.run(build.Request(self.root, self.deck), build.export)
+        return {note.fields[0]: (note.guid, note.mod) for note in outcome.round.plan.notes}
+
+    def commit(self, message: str) -> None:
+        self.git("add", "--all")
+        self.git("commit", "-q", "-m", message)
+
+    def change(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        text = file.read_text("utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), "utf-8")
+
+
+@pytest.fixture
+def clones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Clone, Clone]:
+    """Two clones of a vault that was exported, and has its ledger in git."""
+    one = Clone(vault(tmp_path / "laptop", START | {PLUGIN: tagged(singleLineCardSeparator="::")}))
+    one.git("init", "-q", "-b", "main")
+    one.export(0, monkeypatch)
+    one.commit("The vault")
+    other = Clone(tmp_path / "phone")
+    one.git("clone", "-q", str(one.root), str(other.root))
+    return one, other
+
+
+def merged(one: Clone, other: Clone) -> None:
+    """Both take what the other has committed."""
+    one.git("pull", "-q", "--no-rebase", "--no-edit", str(other.root), "main")
+    other.git("pull", "-q", "--no-rebase", "--no-edit", str(one.root), "main")
+    assert held(one.root / ".obs2anki") == held(other.root / ".obs2anki")
+
+
+def test_a_fresh_clone_changes_nothing(
+    clones: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = clones
+    assert one.export(1, monkeypatch) == other.export(2, monkeypatch)
+    assert (one.git("status", "--short"), other.git("status", "--short")) == ("", "")
+
+
+def test_two_clones_that_add_edit_move_and_delete_agree_after_a_merge(
+    clones: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = clones
+    at_first = one.export(1, monkeypatch)
+    one.change("a.md", "What holds a plant cell together", "What keeps a plant cell together")
+    one.change("a.md", "Which part of a plant drinks water?::The root\n", "")
+    one.change("d.md", "==gas==", "gas")
+    vault(one.root, {"new on one.md": HEAD + "What is green in a leaf?::Chlorophyll\n"})
+    first = one.export(2, monkeypatch)
+    one.commit("On the laptop")
+    sprout = "What makes a seed sprout in spring?::Water and warmth\n"
+    other.change("b.md", sprout, "Where do bees go at night?::To the hive\n")
+    other.change("c.md", "squirrels\n", f"squirrels\n\n{sprout}")
+    other.change("c.md", "Birds and squirrels", "Birds, mostly")
+    (other.root / "c.md").rename(other.root / "trees.md")
+    vault(other.root, {"new on the other.md": HEAD + "What is a stone fruit?::A drupe\n"})
+    second = other.export(3, monkeypatch)
+    other.commit("On the phone")
+
+    merged(one, other)
+    assert "<<<<" not in (one.root / ".obs2anki/ledger.jsonl").read_text("utf-8")
+    both, again = one.export(4, monkeypatch), other.export(5, monkeypatch)
+    assert both == again
+    assert one.deck.read_bytes() == other.deck.read_bytes()
+    # What either side changed is as that side exported it, and the rest as it was.
+    left = {"Which part of a plant drinks water?"}
+    changed_by_one = {q for q in first if first[q] != at_first.get(q)}
+    changed_by_other = {q for q in second if second[q] != at_first.get(q)}
+    assert len(changed_by_one) == 3
+    assert len(changed_by_other) == 4
+    was = {guid for guid, _ in at_first.values()}
+    assert {both[q][0] for q in changed_by_one & both.keys()} - was == {
+        first["What is green in a leaf?"][0]
+    }
+    for question, note in both.items():
+        if question in changed_by_one:
+            assert note == first[question]
+        elif question in changed_by_other:
+            assert note == second[question]
+        else:
+            assert note == at_first[question]
+    assert both.keys() >= (changed_by_one | changed_by_other)
+    assert not left & both.keys()
+    for question in ("What makes a seed sprout in spring?", "Who carries seeds from tree to tree?"):
+        assert both[question][0] == at_first[question][0]
+    live = {entry.guid for entry in known(one.root).entries if entry.gone is None}
+    assert live == {guid for guid, _ in both.values()}
+    one.export(6, monkeypatch)
+    one.commit("After the merge")
+    other.commit("After the merge")
+    merged(one, other)
+
+
+def test_neighbours_edited_in_two_clones_merge_without_a_conflict(
+    clones: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every flashcard has a document of its own, so that only the ledger has lines to merge.
+    one, other = clones
+    many = {f"n{n}.md": f"{HEAD}What is the meaning of word {n}?::Meaning {n}\n" for n in range(40)}
+    vault(one.root, many)
+    one.export(1, monkeypatch)
+    one.commit("Words")
+    other.git("pull", "-q", str(one.root), "main")
+    for n in range(40):
+        (one, other)[n % 2].change(f"n{n}.md", "What is the meaning", "What is the true meaning")
+    first, second = one.export(2, monkeypatch), other.export(3, monkeypatch)
+    one.commit("Even")
+    other.commit("Odd")
+    merged(one, other)
+    both = one.export(4, monkeypatch)
+    assert both == other.export(5, monkeypatch)
+    for n in range(40):
+        question = f"What is the true meaning of word {n}?"
+        assert both[question] == (first, second)[n % 2][question]
+
+
+def test_one_flashcard_edited_in_two_clones_keeps_its_guid(
+    clones: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = clones
+    before = one.export(1, monkeypatch)["What makes a seed sprout in spring?"]
+    one.change("b.md", "Water and warmth", "Water, and warmth too")
+    other.change("b.md", "in spring?", "in early spring?")
+    first = one.export(2, monkeypatch)["What makes a seed sprout in spring?"]
+    second = other.export(3, monkeypatch)["What makes a seed sprout in early spring?"]
+    for clone in clones:
+        clone.commit("Sprout")
+    # The documents do conflict; the ledger does not.
+    one.git("pull", "-q", "--no-rebase", "--no-edit", "-X", "ours", str(other.root), "main")
+    after = one.export(4, monkeypatch)["What makes a seed sprout in spring?"]
+    assert before[0] == first[0] == second[0] == after[0]
+    assert before[1] < first[1] < second[1] < after[1]
+
+
+def test_two_clones_that_each_export_for_the_first_time_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Clone(vault(tmp_path / "laptop", START | {PLUGIN: tagged(singleLineCardSeparator="::")}))
+    one.git("init", "-q", "-b", "main")
+    one.commit("The vault")
+    other = Clone(tmp_path / "phone")
+    one.git("clone", "-q", str(one.root), str(other.root))
+    assert one.export(1, monkeypatch).keys() == other.export(2, monkeypatch).keys()
+    for clone in (one, other):
+        clone.commit("A ledger")
+    merged(one, other)
+    assert one.export(3, monkeypatch) == other.export(4, monkeypatch)
+    assert one.deck.read_bytes() == other.deck.read_bytes()
+    assert known(one.root) == known(other.root)
+
+
+def test_a_ledger_survives_the_line_ends_that_git_makes_on_windows(
+    clones: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = clones
+    before = one.export(1, monkeypatch)
+    windows = Clone(one.root.with_name("windows"))
+    one.git("clone", "-q", "-c", "core.autocrlf=true", str(one.root), str(windows.root))
+    assert b"\r\n" in (windows.root / ".obs2anki/ledger.jsonl").read_bytes()
+    assert windows.export(2, monkeypatch) == before
+    windows.change("c.md", "Birds and squirrels", "Birds, mostly")
+    changed = windows.export(3, monkeypatch)
+    windows.commit("On Windows")
+    one.change("b.md", "Water and warmth", "Warmth and water")
+    one.export(4, monkeypatch)
+    one.commit("On the laptop")
+    one.git("pull", "-q", "--no-rebase", "--no-edit", str(windows.root), "main")
+    after = one.export(5, monkeypatch)
+    question = "Who carries seeds from tree to tree?"
+    assert after[question] == changed[question] != before[question]
