@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from obs2anki.data import NEW, FsrsReview, Notetype, Sm2Review
+from obs2anki import render
+from obs2anki.data import NEW, FsrsReview, Notetype, Sm2Review, VaultPath
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, FIELDS
@@ -305,6 +306,18 @@ def test_text_arrives_as_the_package_holds_it(tmp_path: Path) -> None:
         assert card(col, "odd").fields[1] == "é\n"
         assert card(col, "tags").tags == ("a_b", "c", "d_e", "f", "é")
         assert complaints(col) == ()
+
+
+def test_the_names_of_files_are_text_for_anki(tmp_path: Path) -> None:
+    name = "[sound:x.mp3] [latex]a[/latex] [$]b[/$]"
+    place = render.Place(VaultPath(f"[$$]c[/$$]/{name}.md"), 1, "[sound:v.mp3]")
+    fields = {"Context": render.context(name, ()), "Source": render.source_link(place, "id")}
+    with collection(tmp_path) as col:
+        bring(col, packed(tmp_path, plan(note("a", fields=fields))))
+        question, answer = rendered(col, "a", 0)
+        assert complaints(col) == ()
+    assert "&#91;sound:x.mp3]" in question
+    assert "&#91;$$]c&#91;/$$]" in answer
 
 
 def test_decks_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:

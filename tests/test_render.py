@@ -373,6 +373,27 @@ def test_the_context_is_the_title_and_the_headings() -> None:
     assert text_of(render.context("A & B", ("One", "Two"))) == "A & B › One › Two"
 
 
+def test_a_first_heading_that_repeats_the_title_is_told_once() -> None:
+    assert text_of(render.context("Soil", ("Soil", "Clay", "Soil"))) == "Soil › Clay › Soil"
+    assert text_of(render.context("Caf\u00e9", ("Cafe\u0301",))) == "Caf\u00e9"
+    assert text_of(render.context("Soil", ("Clay", "Soil"))) == "Soil › Clay › Soil"
+
+
+@pytest.mark.parametrize("name", ["[sound:x.mp3]", "[latex]x[/latex]", "[$]x[/$]", "[anki:tts]"])
+def test_the_name_of_a_file_is_text_for_anki(name: str) -> None:
+    for html in (
+        render.context(name, ()),
+        render.source_link(render.Place(VaultPath(f"{name}/{name}.md"), 1, name), None),
+    ):
+        assert "[" not in html
+        assert name in text_of(html)
+
+
+def test_the_name_of_a_file_brings_no_control_characters() -> None:
+    place = render.Place(VaultPath("a\x01\ufdd0.md"), 1, "")
+    assert text_of(render.source_link(place, None)) == render.context("\x1fa\ufdd2", ()) == "a"
+
+
 def test_headings_in_the_context_keep_emphasis_and_lose_links() -> None:
     context = render.context("T", ("**a** $x_1$ [[cell|b]] [c](d.md) ![[e.png]] `<f>`", "1. g"))
     assert context.split("</span>")[1:] == [

@@ -21,9 +21,19 @@ from html import escape
 
 from obs2anki import cloze as _cloze
 from obs2anki.data import Diagnostic, Media, VaultPath
+from obs2anki.markdown import normalised
 from obs2anki.media import Library
 from obs2anki.render import deletions, page
-from obs2anki.render.atoms import CLOSE, OPEN, Shelf, attribute, token, without_noncharacters
+from obs2anki.render.atoms import (
+    CLOSE,
+    OPEN,
+    Shelf,
+    attribute,
+    inert,
+    token,
+    without_control,
+    without_noncharacters,
+)
 from obs2anki.render.fragment import prepared
 from obs2anki.render.links import Links, Place, obsidian_url, quoted
 from obs2anki.settings import Obsidian
@@ -80,8 +90,13 @@ def cloze(
 
 
 def context(title: str, headings: tuple[str, ...]) -> str:
-    """The Context field: the document's title and the headings above the question."""
-    parts = (escape(title, quote=False), *(_heading(heading) for heading in headings))
+    """The Context field: the document's title and the headings above the question.
+
+    A first heading that only says the title again is left out.
+    """
+    if headings and normalised(headings[0]) == normalised(title):
+        headings = headings[1:]
+    parts = (_text(title), *(_heading(heading) for heading in headings))
     return '<span class="separator"> › </span>'.join(part for part in parts if part)
 
 
@@ -93,8 +108,12 @@ def named(vault: str) -> str:
 def source_link(place: Place, block_id: str | None) -> str:
     """The Source field: a link that opens the document in Obsidian, at its block if it has one."""
     url = obsidian_url(place.vault, place.path, f"#^{block_id}" if block_id else "")
-    shown = escape(place.path.removesuffix(".md"), quote=False)
-    return f'<a href="{attribute(url)}">{shown}</a>'
+    return f'<a href="{attribute(url)}">{_text(place.path.removesuffix(".md"))}</a>'
+
+
+def _text(name: str) -> str:
+    """The name of a file as HTML: whatever it says, Anki takes it for text."""
+    return inert(escape(without_control(name), quote=False))
 
 
 def _flow(text: str, shelf: Shelf, links: Links, obsidian: Obsidian) -> str:

@@ -195,12 +195,17 @@ class _Scan:
             for m in _FENCE_END.finditer(text, line_end + 1)
             if m[1][0] == run[0] and len(m[1]) >= len(run)
         )
-        end = next(closing, len(text))
+        end = next(closing, -1)
         before = text[line_start:start]
-        self.shelf.bodies.append((_columns(before), text[line_end + 1 : end]))
+        if end < 0:
+            end = len(text)
+            body = _without_blank_end(text[line_end + 1 :], quoted=">" in before)
+        else:
+            body = text[line_end + 1 : end]
+        self.shelf.bodies.append((_columns(before), body))
         blank = "".join(c if c in ">\t" else " " for c in before)
-        body = f"{BODY}{len(self.shelf.bodies) - 1}\ufdd1"
-        return f"{text[start:line_end]}\n{blank}{body}", end
+        mark = f"{BODY}{len(self.shelf.bodies) - 1}\ufdd1"
+        return f"{text[start:line_end]}\n{blank}{mark}", end
 
     def _maths(self, stop: re.Match[str]) -> tuple[str, int]:
         text, start = self.text, stop.end()
@@ -274,6 +279,15 @@ def _without_edges(lines: list[str]) -> list[str]:
     while end > start and _is_edge(lines[end - 1]):
         end -= 1
     return lines[start:end]
+
+
+def _without_blank_end(code: str, *, quoted: bool) -> str:
+    """Code that nothing closes, without the blank lines between it and the end of the side."""
+    lines = code.split("\n")
+    blank = " \t>" if quoted else " \t"
+    while len(lines) > 1 and not lines[-1].strip(blank):
+        lines.pop()
+    return "\n".join(lines)
 
 
 def _is_edge(line: str) -> bool:
