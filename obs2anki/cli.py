@@ -65,7 +65,7 @@ Vault = Annotated[
     Path, typer.Argument(metavar="VAULT", help="The folder of the vault.", readable=False)
 ]
 Stateless = Annotated[
-    bool, typer.Option("--stateless", help="Work without a ledger (so far every run does).")
+    bool, typer.Option("--stateless", help="Neither read nor write the ledger; no note is updated.")
 ]
 Timezone = Annotated[
     str | None,
@@ -154,25 +154,62 @@ def export(
 @app.command("list")
 def list_(
     vault: Vault,
-    stateless: Stateless = False,
+    gone: Annotated[
+        bool,
+        typer.Option(
+            "--gone", help="List what has left since it was exported, and how to find it in Anki."
+        ),
+    ] = False,
+    stateless: Annotated[bool, typer.Option("--stateless", help="Do not read the ledger.")] = False,
     timezone: Timezone = None,
     format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
         ListFormat.TEXT
     ),
 ) -> None:
-    """List what would be exported, card by card; nothing is written."""
+    """List what would be exported, card by card, or what is gone; nothing is written."""
     from obs2anki import build, listing
 
+    if gone and stateless:
+        raise typer.BadParameter("The ledger knows what is gone; --stateless does not read it.")
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         request = build.Request(vault, options=layer, stateless=stateless)
         round_ = build.prepare(request, waiting.watch)
     if format_ is ListFormat.JSON:
-        _say(listing.as_json(round_), sys.stdout)
+        _say(listing.gone_as_json(round_) if gone else listing.as_json(round_), sys.stdout)
         return
     wording = _wording(vault)
     _say_findings(round_.plan.diagnostics, wording)
-    _say(_lines(listing.table(round_, wording)), sys.stdout)
+    shown = listing.gone(round_, wording) if gone else listing.table(round_, wording)
+    _say(_lines(shown), sys.stdout)
+
+
+@app.command()
+def adopt(
+    vault: Vault,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            readable=False,
+            help="An earlier package (.apkg), or Anki's collection (collection.anki2).",
+        ),
+    ],
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
+    """Rebuild a lost ledger from an earlier package or from Anki's collection."""
+    from obs2anki import adoption, build
+
+    with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        adopted = adoption.adopt(build.Request(vault), source, waiting.watch)
+    if format_ is ListFormat.JSON:
+        _say(adoption.as_json(adopted, source), sys.stdout)
+        return
+    wording = _wording(vault)
+    _say_findings(adopted.diagnostics, wording)
+    _say(_lines(adoption.text(adopted, source, wording)), sys.stdout)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What would be exported, flashcard by flashcard: a table, or JSON for programs.
+"""What would be exported, or what has left: a table, or JSON for programs.
 
     Place              Type   Deck     Due         Front
     biology/cell.md:3  cloze  biology  2024-04-12  The [...] makes ATP
@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 
-from obs2anki import extract
+from obs2anki import extract, identity
 from obs2anki.build import Round
-from obs2anki.data import FsrsReview, Planned, Review, Sm2Review
+from obs2anki.data import Entry, FsrsReview, Planned, Review, Sm2Review
 from obs2anki.markdown import trim
 from obs2anki.report import Wording
 from obs2anki.terminal import columns, harmless, shortened
@@ -112,6 +112,74 @@ def _lines(values: Iterable[object]) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+# ---------------------------------------------------------------- what has left the vault
+
+IDS_A_SEARCH = 100
+"""How many notes one search finds: it has to be pasted, and Anki refuses endless ones."""
+
+
+def gone(round_: Round, wording: Wording) -> Iterator[str]:
+    """A line for each flashcard that has left, then searches that find their notes in Anki."""
+    if not round_.remembers:
+        yield "There is no ledger yet, so nobody knows what has left: the first export begins one."
+        return
+    left = _gone(round_)
+    if not left:
+        yield "No flashcard has left this vault since it was exported."
+        return
+    rows = [("Gone", "Stood in", "Deck", "Question")]
+    rows += (
+        (
+            str(one.gone),
+            wording.place(one.path) if one.path else "?",
+            harmless(one.deck),
+            shortened(one.question, FRONT),
+        )
+        for one in left
+    )
+    yield from columns(rows)
+    searches = _searches(left)
+    if searches:
+        yield ""
+        yield "An import deletes nothing. To find their notes, paste this into Anki's browser:"
+    for search in searches:
+        yield from ("", search)
+
+
+def gone_as_json(round_: Round) -> Iterator[str]:
+    """What has left as one JSON object; `gone` is empty where there is no ledger."""
+    left = _gone(round_)
+    yield f'{{"version": {VERSION}, "vault": {_json(round_.plan.vault_name)},\n "gone": ['
+    yield _lines(
+        {
+            "guid": one.guid,
+            "id": identity.note_id(one.guid) if one.content else None,
+            "path": one.path,
+            "deck": one.deck,
+            "question": one.question,
+            "gone": str(one.gone),
+        }
+        for one in left
+    )
+    yield '],\n "searches": ['
+    yield _lines(_searches(left))
+    yield "]}\n"
+
+
+def _gone(round_: Round) -> list[Entry]:
+    """What the ledger says has left, or will say after the next export; latest first."""
+    left = sorted((one for one in round_.plan.ledger if one.gone), key=lambda one: one.path)
+    return sorted(left, key=lambda one: str(one.gone), reverse=True)
+
+
+def _searches(left: Sequence[Entry]) -> list[str]:
+    """Searches for Anki's browser that find the notes by their Id field, and no others."""
+    # Without content it was never packed, so there is no note.
+    ids = [identity.note_id(one.guid) for one in left if one.content]
+    chunks = (ids[i : i + IDS_A_SEARCH] for i in range(0, len(ids), IDS_A_SEARCH))
+    return [f'"Id:re:^({"|".join(chunk)})$"' for chunk in chunks]
 
 
 # ---------------------------------------------------------------- reviews as they are written
