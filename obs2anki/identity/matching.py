@@ -333,8 +333,8 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _moved,
     _moved_and_returned,
     _same_question,
-    _same_question_elsewhere,
     _reworded,
+    _same_question_elsewhere,
 )
 """From strong evidence to weak; the order is the rule."""
 
@@ -526,9 +526,7 @@ def _basic_likeness(
             question if same_answer else answer,
         )
     elif question.only_grown and answer.only_grown:
-        needed = 0.3 if _same_reviews(old, new) else 0.4
-    elif _same_reviews(old, new):
-        needed = 0.5 if question.telling_kept and answer.telling_kept else 0.9
+        needed = 0.4
     else:
         needed = 0.8
     return sure if weaker >= needed else 0.0
@@ -543,11 +541,9 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if _lost_reviews(pools, old, new):
         return 0.8
     if other.only_grown:
-        return 0.35
-    if _same_reviews(old, new):
-        return 0.4 if other.telling_kept else 0.7
+        return 0.35 if alone or same == "answer" else 0.85
     if other.telling_kept:
-        return 0.4 if alone else 0.6
+        return 0.4 if alone else 0.6 if same == "answer" else 0.8
     return 0.8 if alone else 0.85
 
 
@@ -561,7 +557,7 @@ def _cloze_likeness(old: _Old, new: Candidate, question: Compared) -> float:
     then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
     if kept == 1:
-        needed = 0.35
+        needed = 0.35 if question.telling_kept or question.only_grown else 0.65
     elif kept >= 0.5 and (question.telling_kept or question.only_grown):
         needed = 0.5
     else:

@@ -104,7 +104,7 @@ def _known(asked: Sequence[_Asked], entry: Entry, patterns: cloze.Patterns) -> d
 def _answers(entry: Entry, patterns: cloze.Patterns) -> dict[str, str]:
     """The answers of then by their digests, as far as the ledger keeps the text."""
     then, _ = cloze.parse(entry.answer, patterns)
-    texts = (normalised(" / ".join(a)) for a in cloze.asked(then).values()) if then else ()
+    texts = (normalised(" / ".join(a)) for a in cloze.asked(then).values())
     return {digest(text): text for text in texts}
 
 
