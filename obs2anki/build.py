@@ -178,7 +178,8 @@ def _deck(request: Request, in_force: Settings, name: str) -> Path:
         return request.output
     if in_force.output is not None:
         return request.vault / in_force.output
-    return Path(f"{name}.apkg")
+    # In a locale that is not UTF-8 the name needs the disk's own spelling.
+    return Path(os.fsdecode(f"{name}.apkg".encode()))
 
 
 # ---------------------------------------------------------------- deeds

@@ -178,8 +178,12 @@ def found_in(line: str, patterns: Patterns) -> bool:
     return any(pattern[kind].search(line) for pattern in patterns for kind in reversed(_PRIORITY))
 
 
-def parse(text: str, patterns: Patterns) -> tuple[Cloze | None, list[str]]:
-    """The deletions of a whole flashcard's text, and the cloze numbers that are too high.
+NOTHING = Cloze(ClozeKind.SIMPLE, (), 0)
+"""A cloze without deletions: its marks stood in what is cut, such as a leading tag."""
+
+
+def parse(text: str, patterns: Patterns) -> tuple[Cloze, str]:
+    """The deletions of a whole flashcard's text, and which of its clozes are too many for Anki.
 
     The kind is the best over all patterns, numbered before overlapping before simple; marks of
     the other kinds stay in the text (clozecraft's ClozeCrafter.getNoteType).
@@ -189,19 +193,19 @@ def parse(text: str, patterns: Patterns) -> tuple[Cloze | None, list[str]]:
             return _READERS[kind](
                 [found for pattern in patterns for found in pattern[kind].deletions(text)]
             )
-    return None, []
+    return NOTHING, ""
 
 
-def _simple(found: list[_Found]) -> tuple[Cloze, list[str]]:
+def _simple(found: list[_Found]) -> tuple[Cloze, str]:
     deletions = tuple(
         Deletion(raw, answer, hint, (i,) if i < MAX_CARDS else (), start=start)
         for i, (start, raw, answer, hint, _) in enumerate(found)
     )
-    too_high = [f"number {len(found)}"] if len(found) > MAX_CARDS else []
+    too_high = f"{len(found) - MAX_CARDS} of {len(found)} clozes" if len(found) > MAX_CARDS else ""
     return Cloze(ClozeKind.SIMPLE, deletions, min(len(found), MAX_CARDS)), too_high
 
 
-def _numbered(found: list[_Found]) -> tuple[Cloze, list[str]]:
+def _numbered(found: list[_Found]) -> tuple[Cloze, str]:
     deletions: list[Deletion] = []
     too_high: list[str] = []
     for start, raw, answer, hint, sequence in found:
@@ -209,14 +213,15 @@ def _numbered(found: list[_Found]) -> tuple[Cloze, list[str]]:
         digits = sequence.lstrip("0")
         number = int(digits or "0") if len(digits) <= 9 else MAX_CARDS + 1
         if number > MAX_CARDS:
-            too_high.append(f"number {digits[:12]}")
+            too_high.append(digits[:12])
         asked = (number - 1,) if 1 <= number <= MAX_CARDS else ()
         deletions.append(Deletion(raw, answer, hint, asked, start=start))
     cards = max((d.asked[0] + 1 for d in deletions if d.asked), default=0)
-    return Cloze(ClozeKind.NUMBERED, tuple(deletions), cards), too_high
+    said = f"number {', '.join(dict.fromkeys(too_high[:5]))}" if too_high else ""
+    return Cloze(ClozeKind.NUMBERED, tuple(deletions), cards), said
 
 
-def _overlapping(found: list[_Found]) -> tuple[Cloze, list[str]]:
+def _overlapping(found: list[_Found]) -> tuple[Cloze, str]:
     deletions = tuple(
         Deletion(
             raw,
@@ -229,11 +234,11 @@ def _overlapping(found: list[_Found]) -> tuple[Cloze, list[str]]:
         for start, raw, answer, hint, sequence in found
     )
     longest = max(len(sequence) for *_, sequence in found)
-    too_high = [f"card {longest}"] if longest > MAX_CARDS else []
+    too_high = f"cards 501 to {longest}" if longest > MAX_CARDS else ""
     return Cloze(ClozeKind.OVERLAPPING, deletions, min(longest, MAX_CARDS)), too_high
 
 
-_READERS: dict[ClozeKind, Callable[[list[_Found]], tuple[Cloze, list[str]]]] = {
+_READERS: dict[ClozeKind, Callable[[list[_Found]], tuple[Cloze, str]]] = {
     ClozeKind.NUMBERED: _numbered,
     ClozeKind.OVERLAPPING: _overlapping,
     ClozeKind.SIMPLE: _simple,

@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby, islice
 
 from obs2anki import diagnostics
 from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag
@@ -127,7 +127,7 @@ def place(
             continue
         name, depth = finished(deck or vault, settings)
         if depth > MAX_DEPTH:
-            found.append(diagnostics.at("O701", document.path, flashcard.line, deck, name))
+            found.append(diagnostics.at("O701", document.path, flashcard.line, depth, name))
         placed.append(Placed(settled, DeckName(name)))
     return placed, found
 
@@ -154,7 +154,15 @@ class _TagLines:
             for line, tags in groupby(document.tags, key=lambda t: t.line)
             if outside(next(tags))
         ]
-        self.flashcard_lines: dict[Grammar, list[int]] = {}
+        self._document = document
+        self._flashcard_lines: dict[Grammar, list[int]] = {}
+        self._fallbacks: dict[Grammar, tuple[str, ...]] = {}
+
+    def fallback(self, grammar: Grammar) -> tuple[str, ...]:
+        """The plugin's decks for what has no tag above it; the same for the whole document."""
+        if grammar not in self._fallbacks:
+            self._fallbacks[grammar] = _fallback(self._document, grammar)
+        return self._fallbacks[grammar]
 
     def above(self, line: int) -> tuple[str, ...]:
         """The tags of the last line with tags above `line`, outside of flashcards."""
@@ -163,14 +171,14 @@ class _TagLines:
 
     def topic_line(self, line: int, grammar: Grammar) -> int:
         """The last line above `line` that holds a flashcard tag; 0 if none does."""
-        lines = self.flashcard_lines.get(grammar)
+        lines = self._flashcard_lines.get(grammar)
         if lines is None:
             lines = [
                 number
                 for number in self.outside
                 if any(is_flashcard_tag(tag, grammar) for tag in self.by_line[number])
             ]
-            self.flashcard_lines[grammar] = lines
+            self._flashcard_lines[grammar] = lines
         at = bisect_left(lines, line)
         return lines[at - 1] if at else 0
 
@@ -187,12 +195,17 @@ def _topics(
     if at:
         tags: Iterable[str] = lines.by_line[at]
         return _distinct(tag for tag in tags if is_flashcard_tag(tag, grammar))
-    # Only a frontmatter that the plugin itself delimits gives its tags as a list.
+    return lines.fallback(grammar)
+
+
+def _fallback(document: Document, grammar: Grammar) -> tuple[str, ...]:
+    """The decks of a flashcard with no tag above it."""
     listed = [tag for tag in document.topic_tags if is_flashcard_tag(tag, grammar)]
+    # Only a frontmatter that the plugin itself delimits gives its tags as a list.
     if listed and document.content_line > 1:
         return _distinct(listed)
-    inline = [tag.name for tag in document.tags if is_flashcard_tag(tag.name, grammar)]
-    return _distinct([*listed, *inline][:1])
+    inline = (tag.name for tag in document.tags if is_flashcard_tag(tag.name, grammar))
+    return _distinct(listed[:1] or islice(inline, 1))
 
 
 def _distinct(tags: Iterable[str]) -> tuple[str, ...]:
@@ -244,17 +257,13 @@ def _home(
         return "::".join((rule.deck, *tail))
     if settings.plugin and flashcard.topics:
         return "::".join(_parts(_most_special(flashcard.topics, settings.grammar)))
-    written = flashcard.leading_tag or next(
-        iter(
-            (
-                *lines.above(flashcard.line),
-                *document.frontmatter_tags,
-                *(tag.name for tag in document.tags),
-            )
-        ),
-        "",
+    written = chain(
+        filter(None, (flashcard.leading_tag,)),
+        lines.above(flashcard.line),
+        document.frontmatter_tags,
+        (tag.name for tag in document.tags),
     )
-    return "::".join(_parts(written))
+    return "::".join(_parts(next(written, "")))
 
 
 def _rule(

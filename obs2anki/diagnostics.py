@@ -36,7 +36,7 @@ RULES: dict[str, Rule] = {
     "O101": Rule(W_, "settings elsewhere", "This folder has no spaced-repetition settings, but {0} has.", "Did you mean: obs2anki export {0}"),
     "O102": Rule(W_, "fork's settings", "The settings are those of the fork obsidian-spaced-repetition-recall; its own schedule file is not read.", "Cards that were reviewed with the fork's schedule file are exported as new."),
     "O103": Rule(I_, "separator proved by reviews", "The separator {0} stands in lines that carry reviews, so it is in force too.", "To decide it yourself, write in obs2anki.toml: [grammar] {1} = {2}"),
-    "O104": Rule(E_, "unusable cloze pattern", "The cloze pattern {0} cannot be used: {1}.", "Mend it in the plugin's settings; the other patterns stay in force."),
+    "O104": Rule(E_, "unusable cloze pattern", "The cloze pattern {0} cannot be used: {1}.", "Mend it where it is set; the other patterns stay in force."),
     "O105": Rule(W_, "folder cannot be read", "The folder {0} cannot be read: {1}.", "Give yourself the right to read it, or list it under [select] ignore."),
     "O106": Rule(W_, "link leaves the vault", "{0} is a symbolic link that leads out of the vault; it was not followed.", "Copy the file into the vault if its flashcards should be exported."),
     "O107": Rule(W_, "unusable app.json", "Obsidian's own settings cannot be used: {0}", "Until they are mended, line breaks and attachments are as in a new vault."),
@@ -58,21 +58,21 @@ RULES: dict[str, Rule] = {
     # -- O4 reviews
     "O401": Rule(W_, "orphan review", "This review belongs to no flashcard ({0}).", "Put the comment directly below its flashcard, or delete it."),
     "O402": Rule(W_, "unreadable review", "The review {0} cannot be read ({1}); the card is exported as new.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
-    "O403": Rule(W_, "more reviews than cards", "The comment holds {0} reviews, the flashcard has {1}: the last {2} were dropped.", "Remove the reviews that belong to no card; the plugin will do the same."),
+    "O403": Rule(W_, "more reviews than cards", "The comment holds {0} reviews for {1} card(s); what is too many ({2}) was dropped.", "Remove the reviews that belong to no card; the plugin will do the same."),
     "O404": Rule(W_, "second comment ignored", "This flashcard has more than one SR comment; only the first counts.", "Remove the comment that is out of date."),
     "O405": Rule(I_, "review clamped", "Anki cannot hold {0}.", "Nothing is to be done, unless the value is a slip."),
     "O407": Rule(W_, "review mended", "The review {0} is not complete: {1}.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
     "O406": Rule(I_, "review not exported", "{0} review(s) not exported: {1}.", "{2}"),
     # -- O5 clozes
-    "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps."),
-    "O502": Rule(W_, "cloze number too high", "Anki knows cloze numbers up to 500; {0} stays plain text.", "Use lower numbers, or split the flashcard."),
+    "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps, and put none where nothing is shown, such as into the address of a link."),
+    "O502": Rule(W_, "cloze number too high", "Anki knows cloze numbers up to 500: {0} of this flashcard cannot be asked.", "Use lower numbers, or split the flashcard."),
     "O503": Rule(W_, "cloze without a card", "This cloze makes no card: none of its numbers asks anything.", "Number its clozes from 1."),
     # -- O6 links and media
     "O601": Rule(W_, "missing media", "{0} is not in the vault.", "Mend the link, or put the file back; the card shows a placeholder."),
     "O602": Rule(W_, "media outside the vault", "{0} lies outside the vault and is never packed.", "Copy the file into the vault."),
     "O603": Rule(W_, "media too large", "{0} has {1} MB, more than the limit of {2} MB.", "Make it smaller, or raise [media] max_size in obs2anki.toml."),
     # -- O7 decks and tags
-    "O701": Rule(W_, "deck too deep", "The deck {0} is nested deeper than Anki's 11 levels; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
+    "O701": Rule(W_, "deck too deep", "The deck has {0} levels, Anki can hold 11; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
     # -- O8 identity
     "O802": Rule(W_, "cannot tell flashcards apart", "This flashcard may be one of two that were exported before: {0}. It gets a new note, and the old ones stay as they are.", "To decide it, give the flashcard a block id (such as ^norway) before you reword it."),
     "O803": Rule(I_, "another notetype", "This flashcard became a cloze, or ceased to be one. Anki cannot merge the two, so it is a new note.", "The old note stays in Anki until you delete it."),

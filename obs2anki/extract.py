@@ -384,7 +384,8 @@ def _flashcard(
     deletions: Cloze | None = None
     if block.type is FlashcardType.CLOZE:
         deletions, too_high = cloze.parse(question.text, patterns)
-        found += [diagnostics.at("O502", document.path, block.line, n) for n in too_high[:3]]
+        if too_high:
+            found.append(diagnostics.at("O502", document.path, block.line, too_high))
     flashcard = Flashcard(
         type=block.type,
         path=document.path,
@@ -478,13 +479,14 @@ def _sides(text: str, block: Block) -> tuple[str, ...]:
             # The separator stood in what was cut; the plugin's substring(-1 + length) remains,
             # counted in UTF-16 units.
             units = len(block.separator.encode("utf-16-le")) - 2
-            return "", text.encode("utf-16-le")[units:].decode("utf-16-le", "replace")
+            rest = text.encode("utf-16-le")[units:].decode("utf-16-le", "replace")
+            return "", _without_callout_tail(rest)
         return text[:at], _without_callout_tail(text[at + len(block.separator) :])
     lines = text.split("\n")
     at = next((i for i, line in enumerate(lines) if trim(line) == block.separator), -1)
     if at < 0:
-        return "\n".join(lines[:-1]), _without_callout(text)
-    return "\n".join(lines[:at]), _without_callout("\n".join(lines[at + 1 :]))
+        return _without_callout("\n".join(lines[:-1])), _without_callout(text)
+    return _without_callout("\n".join(lines[:at])), _without_callout("\n".join(lines[at + 1 :]))
 
 
 def _without_callout_tail(text: str) -> str:

@@ -76,14 +76,18 @@ CAUSES = {
 """Why a review, or a document, is left behind."""
 
 
+_IN_TOML = "write in obs2anki.toml:\n"
+
 REMEDIES = {
-    "no-tag": "To take every document that holds a review: [select] reviewed = true",
-    "unreadable-tags": "Write the tags as a YAML list, or: [select] reviewed = true",
-    "ignored": "To read it after all: [grammar] folders_to_ignore = [] and tags_to_ignore = []",
-    "root": "To use tags as decks: [grammar] folders_as_decks = false",
-    "no-separator": "Name your separator: [grammar] single_line = {separator}",
+    "no-tag": f"To take every document that holds a review, {_IN_TOML}[select]\nreviewed = true",
+    "unreadable-tags": (f"Write the tags as a YAML list, or {_IN_TOML}[select]\nreviewed = true"),
+    "ignored": (
+        f"To read it after all, {_IN_TOML}[grammar]\nfolders_to_ignore = []\ntags_to_ignore = []"
+    ),
+    "root": f"To use tags as decks, {_IN_TOML}[grammar]\nfolders_as_decks = false",
+    "no-separator": f"Name your separator: {_IN_TOML}[grammar]\nsingle_line = {{separator}}",
     "orphan": "Put the comment directly below its flashcard",
-    "comment": 'To read it after all: [grammar] mend = ["html-comments"]',
+    "comment": f'To read it after all, {_IN_TOML}[grammar]\nmend = ["html-comments"]',
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
     "unreadable": "Mend the document",
 }
@@ -127,7 +131,7 @@ class _Gathered:
         for item in items:
             self.left_behind.append(item)
             if item.cause not in ("orphan", "no-separator"):
-                why, remedy = CAUSES[item.cause], REMEDIES[item.cause]
+                why, remedy = CAUSES[item.cause], REMEDIES[item.cause].replace("\n", " ")
                 self.diagnostics.append(
                     diagnostics.at("O406", item.path, item.line, item.reviews, why, remedy)
                 )

@@ -6,6 +6,7 @@ import pytest
 
 from obs2anki import extract
 from obs2anki.data import FlashcardType, Sm2Review
+from obs2anki.settings import Grammar, Settings
 from tests import golden_cases, written
 
 
@@ -99,3 +100,34 @@ def test_five_megabytes_of_one_cloze_flashcard_are_read() -> None:
     front, back = next(fronts)
     assert front.count("[...]") == 1
     assert "==" not in front + back
+
+
+@pytest.mark.parametrize(
+    "text", ["#==Important== term", "#a==x== y", "text <!--SR:!==x==,1,1-->", "#flashcards/==x=="]
+)
+def test_a_cloze_whose_mark_is_cut_is_a_flashcard_without_a_card(text: str) -> None:
+    found = written.extraction(text)
+    assert [f.card_count for f in found.flashcards] == [0]
+    assert list(extract.faces(found.flashcards[0])) == []
+    assert "O503" in [code for code, _ in written.codes(found.diagnostics)]
+
+
+def test_a_callout_in_the_front_of_a_flashcard_leaves_no_trace() -> None:
+    text = "Q\n> [!sr|card-metadata]\n> <!--SR:!2024-04-12,14,232-->\n?\nA"
+    (flashcard,) = written.extraction(text).flashcards
+    assert flashcard.sides == ("Q", "A")
+    assert len(flashcard.reviews) == 1
+
+
+def test_a_tag_on_every_line_is_read_in_one_go() -> None:
+    text = "".join(f"- q {n};; a #flashcards\n" for n in range(20_000))
+    assert len(written.flashcards(text)) == 20_000
+    assert (
+        len(written.flashcards(text, settings=Settings(grammar=Grammar(single_line=";;"))))
+        == 20_000
+    )
+
+
+def test_a_tag_line_above_every_flashcard_is_read_in_one_go() -> None:
+    text = "".join(f"#v{n}\n\nq v{n};;a\n\n" for n in range(20_000))
+    assert len({f.tags for f in written.flashcards(text)}) == 20_000

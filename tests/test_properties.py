@@ -27,6 +27,8 @@ WORDS = """
     Oslo Norway cell #flashcards #flashcards/a #todo ==x== ==1;;a== ==has;;b== **b** `c::d` $a$
     [[link|text]] ![[x.png]] ^id :: ::: ? ?? - > | <b> </b> %% {{c1::z}} \u00e9 e\u0301 日本 \\
     ``` ~~~ <!-- --> <!--SR: --- # ## [!note] 1. != == ;; }} $$ \U0001f680
+    #==x== #a==x==b <!--SR:!==x==,1,1--> ^==x== ==0;;x==
+    > [!sr|card-metadata] <!--SR:!2024-05-01,3,250-->
 """
 words = st.sampled_from([*WORDS.split(), "\t", "\u00a0", "\u2028", "\ufdd0", "\x00", "\r"])
 lines = st.lists(words, max_size=8).map(" ".join)
