@@ -126,8 +126,8 @@ def _header(file: Path, lines: Sequence[str]) -> dict[str, object]:
     if not headers:
         raise Obs2ankiError(
             f"{file}:1: The ledger lacks its first line, so it is no ledger, or not all of one. "
-            f"{_RESTORE.format(file)} To begin anew, delete the file: flashcards that were "
-            "reworded since their first export then become new notes."
+            f"{_RESTORE.format(file)} To begin anew, move the file away: flashcards that "
+            "were reworded since their first export then become new notes."
         )
     return headers[max(headers)]
 
