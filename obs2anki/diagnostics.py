@@ -44,7 +44,7 @@ RULES: dict[str, Rule] = {
     "O109": Rule(W_, "no document", "The vault holds no Markdown document.", "Name the folder that you open in Obsidian."),
     # -- O2 documents
     "O201": Rule(E_, "document is not UTF-8", "The document is not UTF-8 (byte {0}), so none of its flashcards could be read.", "Save it as UTF-8; every other document is exported."),
-    "O202": Rule(E_, "document cannot be read", "The document cannot be read: {0}.", "Mend its permissions; every other document is exported."),
+    "O202": Rule(E_, "document cannot be read", "The document cannot be read: {0}.", "Mend that, or remove it; every other document is exported."),
     "O203": Rule(W_, "broken frontmatter", "The frontmatter is not valid YAML: {0}.", "Until it is mended its tags and deck do not count, in Obsidian or here."),
     "O204": Rule(W_, "comment swallows a line", "This HTML comment makes the plugin skip the next line as well.", "Put a blank line after the comment, or write in obs2anki.toml: [grammar] mend = [\"html-comments\"]"),
     "O205": Rule(W_, "comment swallows the rest", "This HTML comment does not close on its line, so the plugin skips the rest of the document ({0} lines).", "Close it with --> on the same line, or write in obs2anki.toml: [grammar] mend = [\"html-comments\"]"),
@@ -71,6 +71,7 @@ RULES: dict[str, Rule] = {
     "O601": Rule(W_, "missing media", "{0} is not in the vault.", "Mend the link, or put the file back; the card shows a placeholder."),
     "O602": Rule(W_, "media outside the vault", "{0} lies outside the vault and is never packed.", "Copy the file into the vault."),
     "O603": Rule(W_, "media too large", "{0} has {1} MB, more than the limit of {2} MB.", "Make it smaller, or raise [media] max_size in obs2anki.toml."),
+    "O604": Rule(W_, "medium is no file", "An image or sound is named by a {0} address, and Anki can show files only.", "Save it as a file in the vault and embed that; the card shows a placeholder."),
     # -- O7 decks and tags
     "O701": Rule(W_, "deck too deep", "The deck has {0} levels, Anki can hold 11; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
     # -- O8 identity

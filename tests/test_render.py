@@ -140,6 +140,7 @@ SNIPPETS = (
         "# ",
     ),
     *("|---|\n", "| a |", "[^1]", "[^1]: ", "^[", " ^id", "---", "\\|", "\\(", "\\)", "\\[", "\\$"),
+    *("<img srcset='cell.png 2x'>", "<picture><source srcset=a>", '<img src="data:image/png,">'),
     *("<b>", "</b>", "<div>", "</p>", "<td>", "<script>", "</script>", "<a href=", '<img src="'),
     *(" onclick=x ", 'onerror="x"', "javascript:", "<svg onload=x>", "<iframe src=x>", "<style>"),
     *("<a href='javascript:x'>", "<math>", "<!DOCTYPE x>", "<?x?>", "<![CDATA[", "<table>", "&lt;"),

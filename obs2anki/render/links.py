@@ -47,6 +47,9 @@ SCHEMES = frozenset(
 )
 """What an external link may begin with; whatever else has a scheme is shown as text."""
 
+REFUSED = frozenset(["data", "blob", "javascript", "vbscript"])
+"""What no medium may be named by: it holds a file or a program, or means nothing elsewhere."""
+
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0]")  # as browsers do when they read a scheme
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 # What Obsidian plays in place, and an image cannot.
@@ -136,9 +139,10 @@ class Links:
         """An `<img>`, or whatever else its `src` turns out to be."""
         alt, width, height = _alt_and_size(attributes.get("alt", ""))
         shown = attributes | {"alt": alt}
+        several = shown.pop("srcset", "")
         if width and "width" not in attributes:
             shown |= {"width": width, "height": height}
-        source = self.source(attributes.get("src", ""))
+        source = self.source(attributes.get("src") or _first_of(several))
         if isinstance(source, Missing):
             return source.html
         if isinstance(source, str):
@@ -156,8 +160,11 @@ class Links:
         if scheme and scheme[1].lower() in ("http", "https"):
             return url.strip()
         path = url.strip().partition("#")[0]
-        if scheme and (scheme[1].lower() in ("data", "blob", "javascript", "vbscript")):
-            return Missing("not shown", scheme[1].lower() + ":")
+        if not path:
+            self._found("O601", "An image or sound without an address")
+            return Missing("not shown", "no address")
+        if scheme and scheme[1].lower() in REFUSED:
+            return self._missing("O604", "not shown", scheme[1].lower() + ":")
         found = self._file(path)
         return found if isinstance(found, Missing) else InVault(found)
 
@@ -199,10 +206,13 @@ class Links:
         return self._missing("O601", "missing", _decoded(path))
 
     def _missing(self, code: str, why: str, name: str, *details: object) -> Missing:
-        finding = diagnostics.at(code, self.place.path, self.place.line, name, *details)
+        self._found(code, name, *details)
+        return Missing(why, name)
+
+    def _found(self, code: str, *details: object) -> None:
+        finding = diagnostics.at(code, self.place.path, self.place.line, *details)
         if finding not in self.diagnostics:
             self.diagnostics.append(finding)
-        return Missing(why, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +245,12 @@ def tag(name: str, attributes: dict[str, str]) -> str:
     rest = [key for key in attributes if key not in first]
     written = (f' {key}="{attribute(attributes[key])}"' for key in first + rest if attributes[key])
     return f"<{name}{''.join(written)}>"
+
+
+def _first_of(srcset: str) -> str:
+    """The first address of a `srcset`, `cell.png 2x, big.png 3x`."""
+    addresses = srcset.split(maxsplit=1)
+    return addresses[0].rstrip(",") if addresses else ""
 
 
 def _decoded(path: str) -> str:

@@ -143,7 +143,9 @@ def _cleaner() -> nh3.Cleaner:
     """What may stay of raw HTML: ordinary tags, no scripts, handlers, forms or frames."""
     attributes = {name: set(allowed) for name, allowed in nh3.ALLOWED_ATTRIBUTES.items()}
     attributes["*"] = {"class", "title", "lang", "dir", "style", "align", "data-callout"}
-    attributes["img"] = {"src", "alt", "width", "height"}
+    for name in ("blockquote", "del", "ins", "q"):
+        attributes[name].discard("cite")  # an address that nobody would look at
+    attributes["img"] = {"src", "srcset", "alt", "width", "height"}
     attributes["audio"] = attributes["video"] = _PLAYER_ATTRIBUTES
     attributes["source"] = {"src", "type"}
     attributes["input"] = {"checked", "disabled"}
@@ -156,7 +158,8 @@ def _cleaner() -> nh3.Cleaner:
         tag_attribute_values={"input": {"type": {"checkbox"}}},
         clean_content_tags={"script", "style"},
         filter_style_properties=set(_STYLES),
-        url_schemes=set(_links.SCHEMES),
+        # What `links` refuses with a finding has to get there.
+        url_schemes={*_links.SCHEMES, *_links.REFUSED},
         link_rel=None,
     )
 
@@ -299,7 +302,8 @@ class _Walk:
     def _player(self, name: str, rest: str) -> str:
         attributes = self._attributes(rest)
         if "src" not in attributes:
-            return f"<{name}{' controls' if name != 'source' else ''}>"
+            # A <source> without it is that of a <picture>, which holds an <img> as well.
+            return "" if name == "source" else f"<{name} controls>"
         found = self.links.source(attributes["src"])
         if not isinstance(found, str | Missing):
             found = self.links.packed(found.path)
