@@ -313,6 +313,37 @@ def test_a_missing_folder_is_named(
             deed(Package(folder / "deck.apkg"), some())
 
 
+@pytest.mark.parametrize("deed", [Package.deliver, Package.compare])
+def test_a_link_to_a_missing_folder_names_that_folder(
+    deed: Callable[[Package, Plan], Delivery], tmp_path: Path
+) -> None:
+    link = tmp_path / "deck.apkg"
+    link.symlink_to("missing/real.apkg")
+    with pytest.raises(Obs2ankiError, match=f"folder {tmp_path}/missing does not exist.*Create it"):
+        deed(Package(link), some())
+    assert link.is_symlink()
+
+
+def test_a_link_to_no_file_yet_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "deck.apkg"
+    link.symlink_to("real/deck.apkg")
+    assert Package(link).deliver(some(1)).written
+    assert link.is_symlink()
+    assert set(held(tmp_path / "real")) == {"deck.apkg"}
+
+
+@pytest.mark.parametrize("deed", [Package.deliver, Package.compare])
+def test_a_pipe_or_a_device_is_refused_unopened(
+    deed: Callable[[Package, Plan], Delivery], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.apkg")
+    (tmp_path / "link.apkg").symlink_to("pipe.apkg")
+    for path in (tmp_path / "pipe.apkg", tmp_path / "link.apkg", Path("/dev/null")):
+        with pytest.raises(Obs2ankiError, match=f"{path} is no file but a pipe or a device, so"):
+            deed(Package(path), some())
+
+
 def test_a_link_to_the_deck_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     real = packed(tmp_path / "real", some(1))

@@ -156,15 +156,27 @@ def _there(path: Path) -> Contents | None:
             f"Name a file in it: -o {path / 'deck.apkg'}"
         )
     if not path.exists():
-        if not path.parent.is_dir():
-            raise FileNotFoundError(path.parent)
+        if not _folder(path).is_dir():
+            raise FileNotFoundError(path)
         return None
+    if not path.is_file():  # a pipe would be waited for without end
+        raise _foreign(path, "is no file but a pipe or a device")
     try:
         with zipfile.ZipFile(path) as package:
             _refuse_foreign(path, package.namelist())
             return _read(package)
     except zipfile.BadZipFile:
         raise _foreign(path, "is no Anki package") from None
+
+
+def _folder(path: Path) -> Path:
+    """The folder that has to be there for a package at `path`, which may be a link."""
+    return _target(path).parent if path.parent.is_dir() else path.parent
+
+
+def _target(path: Path) -> Path:
+    """Where the package lies: a link to the deck stays a link, and one to itself is replaced."""
+    return Path(os.path.realpath(path))
 
 
 def _refuse_foreign(path: Path, members: Iterable[str]) -> None:
@@ -208,7 +220,7 @@ def _put(path: Path, connection: sqlite3.Connection, media: Iterable[Media]) -> 
             f"{path} is write-protected, so it was not replaced. "
             "Take the protection away, or choose another name with -o."
         )
-    target = path.resolve()  # a link to the deck stays a link
+    target = _target(path)
     aside = target.with_name(f".obs2anki-{secrets.token_hex(8)}.tmp")
     try:
         with aside.open("xb") as file:
@@ -281,7 +293,7 @@ def _sentences(path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Obs2ankiError(
-            f"The folder {path.parent} does not exist, so {path.name} cannot be written there. "
+            f"The folder {_folder(path)} does not exist, so {path.name} cannot be written there. "
             "Create it, or choose another place with -o."
         ) from error
     except OSError as error:
