@@ -5,6 +5,8 @@ Pages hold fenced blocks that are run:
     In `vault/Capitals.md`:      what follows is written into the page's own folder
     ```console                   run there: `$ obs2anki ...` and what it says
     ```markdown bad [path]       an example of a finding, in diagnostics.md
+    ```markdown before           what the same document held at the export before
+    ```markdown named            and at one in between, that leads to the mended one
     ```markdown cloze            a document, and the types of its flashcards
 
 With OBS2ANKI_GOLDEN=1 in the environment sessions, and the sentences of findings, are written
@@ -130,7 +132,11 @@ def test_sessions_say_what_the_program_says(
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", NOON)
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "fixtures/vaults/demo", tmp_path / "fixtures/vaults/demo")
+    shutil.copytree(
+        ROOT / "fixtures/vaults/demo",
+        tmp_path / "fixtures/vaults/demo",
+        ignore=shutil.ignore_patterns(".obs2anki"),  # of somebody who has tried the demo
+    )
     text = read(page)
     new, at = "", 0
     for block in blocks(text):
@@ -365,11 +371,16 @@ def test_every_finding_is_documented_in_its_words(code: str) -> None:
         assert wanted in text
 
 
+def shown_of(code: str) -> list[Block]:
+    """The blocks of a finding's example."""
+    text = section(findings_page(), f"### {code}: {RULES[code].title}")
+    return [block for block in blocks(text) if len(block.info) > 1]
+
+
 def example(code: str, *kinds: str) -> dict[str, str]:
     """The files of a finding's example, by path."""
     files: dict[str, str] = {}
-    section_ = section(findings_page(), f"### {code}: {RULES[code].title}")
-    shown = [block for block in blocks(section_) if len(block.info) > 1]
+    shown = shown_of(code)
     if not any("without-plugin" in block.info or block.info[0] == "json" for block in shown):
         files[DATA_JSON] = json.dumps({"settings": {"convertFoldersToDecks": True}})
         files[DATA_JSON] = files[DATA_JSON][:-2] + ', "convertHighlightsToClozes": true}}'
@@ -381,21 +392,28 @@ def example(code: str, *kinds: str) -> dict[str, str]:
     return files
 
 
-def found_in(folder: Path, files: Mapping[str, str]) -> list[Diagnostic]:
-    """What is found in a vault of these files."""
+def write(folder: Path, files: Mapping[str, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
+
+
+def found_in(folder: Path, code: str, *kinds: str) -> list[Diagnostic]:
+    """What is found in the vault of an example, after the exports that the page tells of."""
+    for earlier in ("before", "named"):
+        if any(earlier in block.info for block in shown_of(code)) and earlier in kinds:
+            write(folder, example(code, earlier))
+            build.run(build.Request(folder, folder.with_suffix(".apkg")), build.export)
+    write(folder, example(code, *kinds))
     return list(build.prepare(build.Request(folder)).plan.diagnostics)
 
 
 @pytest.mark.parametrize("code", sorted(set(RULES) - set(NOT_SHOWN)))
 def test_a_bad_example_is_found_and_a_mended_one_is_not(code: str, tmp_path: Path) -> None:
-    bad = example(code, "bad")
-    assert code in {found.code for found in found_in(tmp_path / "bad", bad)}
-    mended = example(code, "bad", "mended")
-    assert mended != bad
-    assert not found_in(tmp_path / "mended", mended)
+    found = found_in(tmp_path / "bad", code, "before", "bad")
+    assert code in {one.code for one in found}
+    assert example(code, "bad", "mended") != example(code, "bad")
+    assert not found_in(tmp_path / "mended", code, "before", "named", "bad", "mended")
 
 
 def test_what_is_not_shown_is_a_finding() -> None:
@@ -465,7 +483,8 @@ TYPED = [
     (page, block)
     for page in PAGES
     for block in blocks(read(page))
-    if block.info[:1] == ("markdown",) and block.info[1:2] not in ((), ("bad",), ("mended",))
+    if block.info[:1] == ("markdown",)
+    and block.info[1:2] not in ((), *((kind,) for kind in ("bad", "before", "named", "mended")))
 ]
 
 
