@@ -49,7 +49,7 @@ class Contents:
     ignored: tuple[Source, ...]
     """The documents that `folders_to_ignore` or `[select] ignore` leaves out."""
     unread: tuple[Skipped, ...]
-    """The documents that could not be read, and why."""
+    """The documents that could not be taken, and why."""
     files: tuple[VaultPath, ...]
     """Every visible file, documents included."""
     diagnostics: tuple[Diagnostic, ...]
@@ -248,14 +248,15 @@ def read(root: Path, in_force: Settings) -> Contents:
         Obs2ankiError: `root` cannot be read, or keeps its reviews in a file of their own.
     """
     _assert_vault(root)
-    found, said = _Listing(root).everything()
+    listing = _Listing(root)
+    found, said = listing.everything()
     _refuse_schedule_data(found)
     documents = [file for file in found if file.document]
     if not documents and not said:
         said.append(diagnostics.at("O109", VaultPath("."), 1))
     taken: list[Source] = []
     ignored: list[Source] = []
-    unread: list[Skipped] = []
+    unread = listing.unread
     for file in documents:
         source, complaints = _source(root, file)
         said += complaints
@@ -270,7 +271,7 @@ def read(root: Path, in_force: Settings) -> Contents:
         name=_vault_name(root),
         sources=tuple(taken),
         ignored=tuple(ignored),
-        unread=tuple(unread),
+        unread=tuple(sorted(unread, key=lambda one: (order(one.path), one.path))),
         files=tuple(file.path for file in found),
         diagnostics=tuple(said),
         spelt={file.path: file.disk for file in found if file.path != file.disk},
@@ -401,6 +402,8 @@ class _Listing:
     links: list[str] = field(default_factory=list)
     """Symbolic links that have not been looked at."""
     said: list[Diagnostic] = field(default_factory=list)
+    unread: list[Skipped] = field(default_factory=list)
+    """Documents that cannot be taken, whatever they hold."""
     followed: set[Path] = field(default_factory=set)
     """Files and folders that can be seen through links only."""
 
@@ -434,17 +437,36 @@ class _Listing:
             for entry in visible:
                 disk = f"{folder}/{entry.name}" if folder else entry.name
                 inner = real / entry.name if real else None
-                if _unicode(entry.name) is None:
-                    shown = ascii(os.fsencode(disk).decode(errors="surrogateescape"))[1:-1]
-                    self.said.append(diagnostics.at("O108", VaultPath(shown), 1, shown))
-                elif entry.is_symlink():
-                    self.links.append(disk)
-                elif entry.is_dir(follow_symlinks=False):
+                if self.is_folder(entry, disk, inner):
                     folders.append((disk, inner))
-                elif entry.is_file(follow_symlinks=False) and inner not in self.followed:
-                    self.add(disk, document=_is_document(disk))
-                    if inner is not None:
-                        self.followed.add(inner)
+
+    def is_folder(self, entry: os.DirEntry[str], disk: str, real: Path | None) -> bool:
+        """Whether to go on into it; if not, it is noted here as what it is."""
+        folder = entry.is_dir(follow_symlinks=False)
+        document = _is_document(disk) and not folder
+        if _unicode(entry.name) is None:
+            shown = ascii(os.fsencode(disk).decode(errors="surrogateescape"))[1:-1]
+            self.tell("O108", VaultPath(shown), shown, document=document)
+            return False
+        if entry.is_symlink():
+            self.links.append(disk)
+        elif folder:
+            return True
+        elif not entry.is_file(follow_symlinks=False):
+            if document:  # a pipe, say, or a device
+                self.tell("O202", _vault_path(disk), "it is no file", document=True)
+        elif real not in self.followed:
+            self.add(disk, document=document)
+            if real is not None:
+                self.followed.add(real)
+        return False
+
+    def tell(self, code: str, path: VaultPath, detail: str, *, document: bool) -> None:
+        """Note what is not taken; a document among it is one that gives no flashcard."""
+        found = diagnostics.at(code, path, 1, detail)
+        self.said.append(found)
+        if document:
+            self.unread.append(Skipped(path, found.message))
 
     def add(self, disk: str, *, document: bool) -> None:
         """Note a file."""
@@ -462,7 +484,7 @@ class _Listing:
         except (OSError, RuntimeError):  # a link to itself
             real, folder, file = root / disk, False, False
         if not real.is_relative_to(root):
-            self.said.append(diagnostics.at("O106", path, 1, path))
+            self.tell("O106", path, path, document=_is_document(disk) and not folder)
             return
         seen = not any(part.startswith(".") for part in real.relative_to(root).parts)
         if folder and not seen:
@@ -472,8 +494,8 @@ class _Listing:
             self.add(disk, document=_is_document(disk) and not again)
             self.followed.add(real)
         elif not folder and _is_document(disk):
-            reason = "it is a symbolic link that leads nowhere"
-            self.said.append(diagnostics.at("O202", path, 1, reason))
+            nowhere = "it is a symbolic link that leads to no file"
+            self.tell("O202", path, nowhere, document=True)
 
 
 def _is_document(name: str) -> bool:

@@ -512,8 +512,43 @@ def test_a_vault_whose_folders_may_not_be_read_says_so(open_path: Path) -> None:
 def test_pipes_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, {"a.md": "x"})
     os.mkfifo(tmp_path / "b.md")
+    os.mkfifo(tmp_path / "c")
     contents = read(tmp_path)
-    assert (contents.files, told(contents)) == (("a.md",), [])
+    assert (contents.files, told(contents)) == (("a.md",), [("O202", "b.md", 1)])
+
+
+def test_every_document_that_cannot_be_taken_is_told_once_with_its_reason(tmp_path: Path) -> None:
+    write(tmp_path, {"a.md": "x", "c.md": b"\xff", "folder/x.txt": "x"})
+    for link, target in (
+        ("dang.md", "nowhere"),
+        ("dang", "nowhere"),
+        ("outside.md", "/dev/zero"),
+        ("folder.md", "/"),
+        ("inside.md", "folder"),
+    ):
+        (tmp_path / link).symlink_to(target)
+    os.mkfifo(tmp_path / "fifo.md")
+    (tmp_path / os.fsdecode(b"\xff.md")).write_text("x")
+    (tmp_path / os.fsdecode(b"\xff")).write_text("x")
+    contents = read(tmp_path)
+    assert paths(contents) == ["a.md"]
+    unread = [(one.path, one.reason) for one in contents.unread]
+    assert unread == [
+        (
+            "\\udcff.md",
+            "The name \\udcff.md is not Unicode, so Obsidian cannot show it; it was passed over.",
+        ),
+        ("c.md", "The document is not UTF-8 (byte 0), so none of its flashcards could be read."),
+        ("dang.md", "The document cannot be read: it is a symbolic link that leads to no file."),
+        ("fifo.md", "The document cannot be read: it is no file."),
+        (
+            "outside.md",
+            "outside.md is a symbolic link that leads out of the vault; it was not followed.",
+        ),
+    ]
+    said = {(one.path, one.message) for one in contents.diagnostics}
+    assert said >= set(unread)
+    assert "permissions" not in "".join(one.hint for one in contents.diagnostics)
 
 
 # ---------------------------------------------------------------- symbolic links
