@@ -245,6 +245,15 @@ def _without_closing_tags(text: str) -> str:
     return text[:end]
 
 
+def is_break(line: str) -> bool:
+    """Whether a line is a thematic break, `---` or `* * *`, wherever it is indented."""
+    mark = line.lstrip(" \t")[:1]
+    if mark not in ("-", "*", "_"):
+        return False
+    marks = line.replace(" ", "").replace("\t", "")
+    return len(marks) >= 3 and marks == mark * len(marks)
+
+
 def normalised(text: str) -> str:
     """A text for comparing: NFC, runs of white space as one space, none at the ends."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -18,6 +18,7 @@ from functools import cached_property
 from html import escape
 from typing import Protocol
 
+from obs2anki.markdown import is_break
 from obs2anki.render.atoms import BODY, CALLOUT, CONTROL, Atom, Shelf, inert, token, without_control
 
 MAX_QUOTES = 32
@@ -291,23 +292,14 @@ def _without_blank_end(code: str, *, quoted: bool) -> str:
 
 
 def _is_edge(line: str) -> bool:
-    return not line.strip() or _is_break(line)
-
-
-def _is_break(line: str) -> bool:
-    """Whether a line is a thematic break, `---` or `* * *`."""
-    mark = line.lstrip(" \t")[:1]
-    if mark not in ("-", "*", "_"):
-        return False
-    marks = line.replace(" ", "").replace("\t", "")
-    return len(marks) >= 3 and marks == mark * len(marks)
+    return not line.strip() or is_break(line)
 
 
 def _one_line(line: str) -> str:
     """A line that is all there is: no lone bullet, quote bar or heading; a number is text."""
     if line[:1] not in _MARKING:
         return line
-    if _is_break(line):
+    if is_break(line):
         return ""
     start, end, callout = 0, len(line), None
     while mark := _MARK.match(line, start):
@@ -410,7 +402,7 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
         found, written = items[-1] if items else (0, 0)
         beyond = column - found
         at = written + (beyond if beyond < 4 else 0)
-        if not _is_break(bare):
+        if not is_break(bare):
             bare = _noting_items(bare, column, at, items)
         result.append(prefix + " " * at + bare)
     return result
