@@ -52,6 +52,8 @@ class Evidence(StrEnum):
 
     FIELDS = "fields"
     """Every field says the same."""
+    STATE = "state"
+    """It is what the note was written from, and the note was edited in Anki."""
     GUID = "guid"
     """A flashcard with this question gets this GUID."""
     LIKENESS = "likeness"
@@ -194,6 +196,8 @@ class _Matching:
     notes: dict[Guid, Stored]
     """Notes without a flashcard yet."""
     pairs: dict[int, tuple[Stored, Evidence]] = field(default_factory=dict)
+    alone: frozenset[int | Guid] = frozenset()
+    """Those of either whose question stands but once in its document."""
     vault_name: str = ""
     """The vault's name in the links of its notes."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -207,15 +211,18 @@ class _Matching:
 
 def _matched(today: Round, ours: Mapping[Guid, Stored]) -> _Matching:
     matching = _Matching(dict(enumerate(today.plan.planned)), dict(ours))
+    paths = _paths_by_title(today.plan.planned)
+    matching.alone = _alone(matching, paths)
     _by_fields(matching)
-    _by_guid(matching)
+    _by_state(matching, paths)
+    _by_guid(matching, paths)
     _leave_other_vaults(matching, today)
     _by_likeness(matching, today.plan.planned, ours)
     return matching
 
 
 def _by_fields(matching: _Matching) -> None:
-    """Every field says the same; of several such flashcards the GUID, then the order decides."""
+    """Every field says the same; as many flashcards as notes are paired in their order."""
     notes: defaultdict[Hashable, list[Stored]] = defaultdict(list)
     for note in matching.notes.values():
         notes[_said(note.notetype, note.fields)].append(note)
@@ -224,14 +231,8 @@ def _by_fields(matching: _Matching) -> None:
         if planned.note is not None:
             flashcards[_said(planned.note.notetype, _fields(planned))].append(index)
     for said, indexes in flashcards.items():
-        same = {note.guid: note for note in notes[said]}
-        for index in list(indexes):
-            guid = matching.planned[index].guid
-            if guid in same:
-                indexes.remove(index)
-                matching.pair(index, same.pop(guid), Evidence.FIELDS)
-        if len(indexes) == len(same):
-            for index, note in zip(indexes, list(same.values()), strict=True):
+        if len(indexes) == len(notes[said]):
+            for index, note in zip(indexes, notes[said], strict=True):
                 matching.pair(index, note, Evidence.FIELDS)
 
 
@@ -248,13 +249,53 @@ def _fields(planned: Planned) -> dict[str, str]:
     return dict(zip(FIELDS[planned.note.notetype], planned.note.fields, strict=True))
 
 
-def _by_guid(matching: _Matching) -> None:
-    """The same question: it is what a GUID is made of."""
-    for index, planned in list(matching.planned.items()):
-        note = matching.notes.get(planned.guid)
-        cloze = planned.flashcard.cloze is not None
-        if note is not None and (note.notetype is Notetype.CLOZE) is cloze:
+def _by_state(matching: _Matching, paths: Mapping[str, VaultPath]) -> None:
+    """The same as when the note was written: only in Anki it was edited since."""
+    notes: defaultdict[Hashable, list[Stored]] = defaultdict(list)
+    for note in matching.notes.values():
+        if not _is_as_left(note):
+            notes[note.notetype, _path(note, paths)].append(note)
+    for index, one in list(matching.planned.items()):
+        if one.note is not None and index in matching.alone:
+            here = notes[one.note.notetype, one.flashcard.path]
+            same = [note for note in here if _as_written(note, one)]
+            if len(same) == 1:
+                here.remove(same[0])
+                matching.pair(index, same[0], Evidence.STATE)
+
+
+def _by_guid(matching: _Matching, paths: Mapping[str, VaultPath]) -> None:
+    """The same question below the same headings, if its document has it once, then and now."""
+    for index, one in list(matching.planned.items()):
+        note = matching.notes.get(one.guid)
+        if note is None or index not in matching.alone or note.guid not in matching.alone:
+            continue
+        cloze = one.flashcard.cloze is not None
+        if (note.notetype is Notetype.CLOZE, _path(note, paths)) != (cloze, one.flashcard.path):
+            continue
+        if one.note is None or _fields(one)["Context"] == note.fields["Context"]:
             matching.pair(index, note, Evidence.GUID)
+
+
+def _alone(matching: _Matching, paths: Mapping[str, VaultPath]) -> frozenset[int | Guid]:
+    """The flashcards and notes whose question no other has in its document."""
+    now = {index: _asked(one) for index, one in matching.planned.items()}
+    then = {guid: _was_asked(note, paths) for guid, note in matching.notes.items()}
+    times, before = Counter(now.values()), Counter(then.values())
+    return frozenset(
+        (
+            *(index for index, asked in now.items() if times[asked] == 1),
+            *(guid for guid, asked in then.items() if before[asked] == 1),
+        )
+    )
+
+
+def _asked(planned: Planned) -> tuple[VaultPath, str]:
+    return planned.flashcard.path, identity.key(planned.flashcard).question
+
+
+def _was_asked(note: Stored, paths: Mapping[str, VaultPath]) -> tuple[VaultPath, str]:
+    return _path(note, paths), _words(note.notetype, note.fields).question
 
 
 def _leave_other_vaults(matching: _Matching, today: Round) -> None:
@@ -478,6 +519,11 @@ def _as_written(note: Stored, planned: Planned) -> bool:
     return _digest(planned.note.notetype, fields) == note.fields["State"].partition(" ")[0]
 
 
+def _is_as_left(note: Stored) -> bool:
+    """Whether nobody edited its fields since obs2anki wrote them."""
+    return _digest(note.notetype, note.fields) == note.fields["State"].partition(" ")[0]
+
+
 def _digest(notetype: Notetype, fields: Mapping[str, str]) -> str:
     """The first digest of State: of the fields that obs2anki fills."""
     return identity.digest(*(fields[name] for name in sorted({*OURS[notetype], "Id", "Vault"})))
@@ -578,11 +624,9 @@ def _edited(planned: Planned, note: Stored) -> Edited:
         note.notetype, note.fields, note.tags
     ):
         return Edited.NOWHERE
-    written = note.fields["State"].split()
-    if written[:2] == own["State"].split()[:2]:
+    if note.fields["State"].split()[:2] == own["State"].split()[:2]:
         return Edited.ANKI
-    kept = written[:1] == [_digest(note.notetype, note.fields)]
-    return Edited.VAULT if kept else Edited.BOTH
+    return Edited.VAULT if _is_as_left(note) else Edited.BOTH
 
 
 def _learnt(
@@ -621,6 +665,7 @@ def text(adoption: Adoption, source: Path, wording: Wording) -> Iterator[str]:
 
 _EVIDENCE = {
     Evidence.FIELDS: "with the same fields",
+    Evidence.STATE: "edited in Anki only",
     Evidence.GUID: "with the same question",
     Evidence.LIKENESS: "reworded",
 }

@@ -214,7 +214,7 @@ def test_flashcards_that_moved_or_whose_document_was_renamed_keep_their_guids(
     export(root, deck)
     before = lose(root)
     (root / "deep" / "Chemistry.md").rename(root / "Elements.md")
-    edit(root, "Elements.md", ("What is gold's sign", "What is the sign of gold"))
+    edit(root, "Elements.md", ("What is gold's sign", "What is gold's chemical sign"))
     adopted = adopt(root, deck)
     assert (adopted.new, adopted.gone) == ((), ())
     assert set(entries(root)) == set(before)
