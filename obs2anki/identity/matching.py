@@ -536,7 +536,8 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     """How like the other side has to be, where one side is the same."""
     digest = new.texts[0] if same == "question" else new.texts[1]
     alone = pools.alone(False, new.path, same, digest) is not None
-    if pools.alone(False, None, same, digest) is not None:
+    text = new.question if same == "question" else new.answer
+    if len(text) >= _LONG and pools.alone(False, None, same, digest) is not None:
         return 0.25
     if _lost_reviews(pools, old, new):
         return 0.8
@@ -545,6 +546,10 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if other.telling_kept:
         return 0.4 if alone else 0.6 if same == "answer" else 0.8
     return 0.8 if alone else 0.85
+
+
+_LONG = 10
+"""Characters from which on a text that stands nowhere else says by itself what it belongs to."""
 
 
 def _lost_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
@@ -557,7 +562,8 @@ def _cloze_likeness(old: _Old, new: Candidate, question: Compared) -> float:
     then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
     if kept == 1:
-        needed = 0.35 if question.telling_kept or question.only_grown else 0.65
+        telling = len(new.asked) > 1 or question.telling_kept or question.only_grown
+        needed = 0.35 if telling else 0.65
     elif kept >= 0.5 and (question.telling_kept or question.only_grown):
         needed = 0.5
     else:

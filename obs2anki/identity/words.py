@@ -36,7 +36,7 @@ class Compared:
     likeness: float
     """0 to 1: the weight of what both have, in the weight of both."""
     telling_kept: bool
-    """Whether the most telling word is still there."""
+    """Whether the most telling word of either text stands in both."""
     only_grown: bool
     """Whether words only came or only went, slips of the pen aside."""
 
@@ -76,9 +76,12 @@ class Words:
         total = self._sum(mine) + self._sum(yours)
         lost = len(left) - len(nearly)
         added = len(come) - len(nearly)
-        telling = max(mine, key=lambda word: (self.weight(word), word))
-        kept = telling in both or any(old == telling for old, _, _ in nearly)
+        stayed = {*both, *(old for old, _, _ in nearly), *(new for _, new, _ in nearly)}
+        kept = self._most_telling(mine) in stayed or self._most_telling(yours) in stayed
         return Compared(weight / total, kept, not lost or not added)
+
+    def _most_telling(self, counted: Counter[str]) -> str:
+        return max(counted, key=lambda word: (self.weight(word), word))
 
     def _sum(self, counted: Counter[str]) -> float:
         return sum(self.weight(word) * times for word, times in counted.items())
