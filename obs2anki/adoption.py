@@ -318,6 +318,8 @@ def _by_likeness(
     matching: _Matching, planned: Sequence[Planned], ours: Mapping[Guid, Stored]
 ) -> None:
     """The rules of the ledger's own matching, on the words of the fields."""
+    if not matching.notes or not any(one.note for one in matching.planned.values()):
+        return
     paths = _paths_by_title(planned)
     renamed = _renamed(matching, planned, paths)
     # What is known already keeps its place among its neighbours, under a name of its own.

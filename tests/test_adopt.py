@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -341,6 +344,62 @@ def test_what_is_no_package_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(Obs2ankiError, match="cannot be read"):
         adopt(root, tmp_path / "nothing.apkg")
     assert not ledger_file(root).exists()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"collection.anki2": b""},
+        {"collection.anki2": b"SQLite format 3\0 and no more"},
+        {"collection.anki21b": b"", "meta": b""},
+        {"collection.anki21b": b"not zstd", "meta": b"\x08\x03"},
+    ],
+)
+def test_a_damaged_package_is_refused(members: dict[str, bytes], tmp_path: Path) -> None:
+    root, file = school(tmp_path), tmp_path / "deck.apkg"
+    with zipfile.ZipFile(file, "w") as package:
+        for name, content in members.items():
+            package.writestr(name, content)
+    with pytest.raises(Obs2ankiError, match=r"deck\.apkg"):
+        adopt(root, file)
+    assert not ledger_file(root).exists()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE col SET models = '[]'",
+        "UPDATE col SET decks = '{\"1\": 2}'",
+        "UPDATE notes SET flds = 'only one'",
+        "UPDATE notes SET mod = 'late'",
+        "DELETE FROM col",
+        "DROP TABLE cards",
+    ],
+)
+def test_a_package_with_spoilt_rows_is_refused(spoil: str, tmp_path: Path) -> None:
+    root, deck = school(tmp_path), tmp_path / "deck.apkg"
+    export(root, deck)
+    lose(root)
+    with zipfile.ZipFile(deck) as package, closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(package.read("collection.anki2"))
+        connection.execute(spoil)
+        connection.commit()
+        content = connection.serialize()
+    with zipfile.ZipFile(deck, "w") as package:
+        package.writestr("collection.anki2", content)
+    with pytest.raises(Obs2ankiError, match=r"deck\.apkg"):
+        adopt(root, deck)
+    assert not ledger_file(root).exists()
+
+
+def test_a_read_only_vault_takes_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, deck = school(tmp_path), tmp_path / "deck.apkg"
+    export(root, deck)
+    lose(root)
+    monkeypatch.setattr(ledger, "is_writable", lambda file: False)
+    with pytest.raises(Obs2ankiError, match="write-protected"):
+        adopt(root, deck)
 
 
 # ---------------------------------------------------------------- from Anki

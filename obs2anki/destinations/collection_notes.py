@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -89,6 +90,13 @@ def read(path: Path) -> tuple[Stored, ...]:
 # ---------------------------------------------------------------- a package
 
 
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, sqlite3.Error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, AttributeError, TypeError, RecursionError),
+)
+"""What reading a package raises if it is not what it should be."""
+
+
 def _of_package(path: Path) -> tuple[Stored, ...]:
     try:
         with zipfile.ZipFile(path) as package:
@@ -98,7 +106,7 @@ def _of_package(path: Path) -> tuple[Stored, ...]:
             for member in ("collection.anki21", "collection.anki2"):
                 if member in members:
                     return _of_member(package.read(member))
-    except (zipfile.BadZipFile, sqlite3.Error, ValueError, KeyError, AttributeError, EOFError):
+    except BROKEN:
         raise _broken(path) from None
     raise Obs2ankiError(
         f"{path} is no Anki package: no collection is in it. Name the .apkg that obs2anki wrote."
@@ -107,6 +115,8 @@ def _of_package(path: Path) -> tuple[Stored, ...]:
 
 def _of_member(content: bytes) -> tuple[Stored, ...]:
     """The notes of a collection of schema 11, the form that older Ankis and obs2anki write."""
+    if not content:
+        raise ValueError("no collection")  # SQLite would call it a lack of memory
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(content)
         models, decks = connection.execute("SELECT models, decks FROM col").fetchone()
@@ -302,11 +312,12 @@ def _note(
 ) -> Stored:
     number, notetype, mod = map(_number, row[:3])
     guid, tags, fields = map(str, row[3:])
+    own = names[notetype]
     deck = decks.get(cards[0][1], "Default") if cards else "Default"
     return Stored(
         guid=Guid(guid),
         notetype=kinds[notetype],
-        fields=dict(zip(names[notetype], fields.split("\x1f"), strict=False)),
+        fields=dict.fromkeys(own, "") | dict(zip(own, fields.split("\x1f"), strict=False)),
         deck=DeckName(deck),
         tags=tuple(tags.split()),
         mod=mod,
