@@ -16,9 +16,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 
-from obs2anki import vault
-from obs2anki.build import Outcome, Verdict
+from obs2anki import ledger, vault
+from obs2anki.build import Outcome, Round, Verdict
 from obs2anki.data import (
     Card,
     CardState,
@@ -43,6 +44,9 @@ BACKLOG = 200
 MANY_LATE = 20
 LATE_SHARE = 0.2
 """So many cards, and such a part of all reviewed ones, are worth a word about FSRS."""
+
+MANY_RENAMED = 20
+"""More notes than this that changed for one renaming are worth a word, and so are most."""
 
 ORPHAN_SHARE = 0.05
 """More orphans than this among all reviews mean a separator that is not in force."""
@@ -130,6 +134,21 @@ class Report:
     likely_separator: str | None
     """What looks like a separator above so many orphans that it may well be one."""
     advice: tuple[Advice, ...] = field(default=())
+    stateless: bool = False
+    """Whether the run did without a ledger that the vault would have taken."""
+
+    @property
+    def anki_updates(self) -> int:
+        """How many notes an import overwrites in Anki: those that the ledger saw change."""
+        delivery, round_ = self.outcome.delivery, self.outcome.round
+        if delivery is None or round_.ledger is None or not round_.remembers:
+            return 0
+        return delivery.changed
+
+    @property
+    def place_of_ledger(self) -> Path:
+        """Where the settings want the ledger."""
+        return self.outcome.round.root / self.outcome.round.settings.ledger
 
     @property
     def total(self) -> DeckRow:
@@ -165,7 +184,13 @@ def of(outcome: Outcome) -> Report:
         skipped=_reasons(outcome),
         likely_separator=_likely_separator(outcome),
         advice=(*_backlog(decks), *_maximum_interval(outcome), *_fsrs(outcome)),
+        stateless=_is_stateless(outcome.round),
     )
+
+
+def _is_stateless(round_: Round) -> bool:
+    """Whether there is no ledger though there could be: nobody but the user wants that."""
+    return round_.ledger is None and ledger.is_writable(round_.root / round_.settings.ledger)
 
 
 def _is_new(note: Note, delivery: Delivery | None) -> bool:
@@ -333,17 +358,74 @@ def _changes(report: Report, _: Wording) -> Iterator[str]:
     )
     yield f"Notes since the last export: {counts}"
     if delivery.written and not delivery.added + delivery.changed + delivery.gone:
-        yield "  What differs are decks or review dates; for the cards it has, Anki keeps its own."
-    if delivery.changed:
-        yield (
-            "  Anki will update none of them: a deck of this version adds notes and never "
-            "overwrites any.\n"
-            f"  To take over {_those(delivery.changed, 'changed note')}, choose Update notes: "
-            "Always in Anki's import dialog. That\n"
-            "  replaces text, tags and spare fields of every note in the deck, your own edits too."
+        yield _filled(
+            "No note differs, but decks, review dates, notetypes or media do. Of the cards that it "
+            "has, Anki keeps its own decks and dates."
         )
-    if delivery.gone:
-        yield f"  Anki keeps {_those(delivery.gone, 'note')} that are gone until you delete them."
+    yield from _renamings(report, delivery.changed)
+    if delivery.changed:
+        yield from _updates(report, delivery.changed)
+    if delivery.gone and not report.outcome.round.plan.left:
+        it = "it" if delivery.gone == 1 else "them"
+        those = _those(delivery.gone, "note")
+        yield f"  Anki keeps {those} that {_are(delivery.gone)} gone until you delete {it}."
+
+
+def _renamings(report: Report, changed: int) -> Iterator[str]:
+    """A cause that many changes, or most of them, have in common."""
+    for renamed in report.outcome.round.plan.renamed:
+        if renamed.notes > MANY_RENAMED or renamed.notes > changed / 2:
+            kind = "document" if renamed.old.lower().endswith(".md") else "folder"
+            yield (
+                f"  {_count(renamed.notes, 'note')} changed only because the {kind} "
+                f"{harmless(renamed.old)} is now {harmless(renamed.new)}."
+            )
+
+
+def _updates(report: Report, changed: int) -> Iterator[str]:
+    """What an import does about the notes that changed."""
+    round_ = report.outcome.round
+    those, their = _those(changed, "changed note"), "its" if changed == 1 else "their"
+    if report.anki_updates:
+        yield _filled(
+            f"Anki will update {those}: an import replaces {their} text, tags and spare fields, "
+            "your own edits too."
+        )
+        return
+    if round_.ledger is not None:
+        why = "the ledger begins with this export and knows of no earlier change."
+    elif report.stateless:
+        why = "without the ledger (--stateless) a deck adds notes and never overwrites any."
+    else:
+        why = "a vault that is read-only takes no ledger, and so a deck never overwrites a note."
+    yield _filled(
+        f"Anki will update none of them: {why} To take over {those}, choose Update notes: Always "
+        "in Anki's import dialog. That replaces text, tags and spare fields of every note in the "
+        "deck, your own edits too."
+    )
+
+
+def _left(report: Report, wording: Wording) -> Iterator[str]:
+    """Flashcards that have left since the last export: their notes stay in Anki."""
+    left = len(report.outcome.round.plan.left)
+    if left:
+        have, their = ("has", "its note") if left == 1 else ("have", "their notes")
+        yield (
+            f"{_count(left, 'flashcard')} {have} left the vault. An import cannot delete {their}:\n"
+            f"  obs2anki list {_argument(wording.vault)} --gone\n"
+            "shows them and how to find them in Anki."
+        )
+
+
+def _ledger(report: Report, _: Wording) -> Iterator[str]:
+    """Where the ledger is, when it has just begun, or why there is none."""
+    round_ = report.outcome.round
+    if round_.ledger is not None and not round_.remembers:
+        yield f"The ledger is {harmless(str(round_.ledger))}."
+        yield "Keep it with the vault (commit or sync it): it knows flashcards again after an edit."
+    elif round_.ledger is None and not report.stateless:
+        yield f"There is no ledger: {harmless(str(report.place_of_ledger))} cannot be written."
+        yield "So what you reword becomes a new note. Give yourself the right to write there."
 
 
 def _table(report: Report, _: Wording) -> Iterator[str]:
@@ -408,7 +490,7 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
     yield f"To see all settings: obs2anki config {_argument(wording.vault)}"
 
 
-def _place(report: Report, wording: Wording) -> Iterator[str]:
+def _place(report: Report, _: Wording) -> Iterator[str]:
     """Where the deck is, how big, and what to do with it."""
     outcome, deck = report.outcome, harmless(str(report.outcome.round.deck))
     size = outcome.delivery.size if outcome.delivery is not None else 0
@@ -424,8 +506,7 @@ def _place(report: Report, wording: Wording) -> Iterator[str]:
             yield f"{deck} is up to date."
         case Verdict.OUT_OF_DATE:
             how = "is out of date" if size else "does not exist yet"
-            again = f"obs2anki export {_argument(wording.vault)} -o {_argument(deck)}"
-            yield f"{deck} {how}. To write it: {again}"
+            yield f"{deck} {how}. To write it, give the same command without --check."
         case Verdict.REFUSED:
             yield f"Nothing was written: --strict was given, and there {_findings(outcome)}."
 
@@ -445,29 +526,20 @@ def _import(report: Report, _: Wording) -> Iterator[str]:
 
 def _advice(report: Report, _: Wording) -> Iterator[str]:
     """What to do in Anki before the first review."""
-    from textwrap import fill
-
     if report.advice:
         yield "Before your first review in Anki:"
     for advice in report.advice:
-        yield fill(
-            harmless(advice.text),
-            width=92,
-            initial_indent="  - ",
-            subsequent_indent="    ",
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
+        yield _filled(harmless(advice.text), "  - ", "    ")
 
 
 Part = Callable[[Report, Wording], Iterator[str]]
 
 PARTS: dict[Verdict, tuple[Part, ...]] = {
-    Verdict.WRITTEN: (_changes, _table, _left_behind, _place, _import, _advice),
-    Verdict.UNCHANGED: (_changes, _table, _left_behind, _place, _advice),
-    Verdict.PREVIEWED: (_changes, _table, _left_behind, _place, _advice),
+    Verdict.WRITTEN: (_changes, _left, _table, _left_behind, _place, _ledger, _import, _advice),
+    Verdict.UNCHANGED: (_changes, _left, _table, _left_behind, _place, _ledger, _advice),
+    Verdict.PREVIEWED: (_changes, _left, _table, _left_behind, _place, _advice),
     Verdict.UP_TO_DATE: (_place,),
-    Verdict.OUT_OF_DATE: (_changes, _place),
+    Verdict.OUT_OF_DATE: (_changes, _left, _place),
     Verdict.EMPTY: (_left_behind, _nothing),
     Verdict.REFUSED: (_table, _left_behind, _place),
 }
@@ -482,6 +554,24 @@ def _count(number: int, noun: str) -> str:
 def _those(number: int, noun: str) -> str:
     """`the changed note`, `the 2 changed notes`."""
     return f"the {noun}" if number == 1 else f"the {number:,} {noun}s"
+
+
+def _filled(text: str, first: str = "  ", rest: str = "  ") -> str:
+    """Text in lines that are easy to read."""
+    from textwrap import fill
+
+    return fill(
+        text,
+        width=92,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _bytes(size: int) -> str:
@@ -581,8 +671,10 @@ def as_json(report: Report) -> str:
     """The report as one JSON object; paths are relative to the vault.
 
         {"version": 1, "vault": "name", "deck": "name.apkg", "outcome": "written", "size": 12431,
+         "ledger": "name/.obs2anki/ledger.jsonl",
          "delivery": {"added": 17, "changed": 0, "gone": 0, "unchanged": 0, "written": true,
                       "anki_updates": 0},
+         "gone": 0, "renamed": [{"old": "a", "new": "b", "notes": 57}],
          "decks": [{"deck": "learning", "flashcards": 17, "cards": 17, "new": 15,
                     "reviewed": 2, "due": 2, "since": "2024-04-12"}],
          "media": {"files": 0, "bytes": 0},
@@ -596,7 +688,9 @@ def as_json(report: Report) -> str:
                           "severity": "warning", "message": "...", "hint": "..."}]}
 
     `outcome` is one of `build.Verdict`. `delivery` and `size` are null where no deck was written
-    or compared, `since` where nothing is due.
+    or compared, `since` where nothing is due, `ledger` where the run did without. `gone` counts
+    the flashcards that have left the vault since the last export, `delivery.gone` the notes that
+    the deck held before and does not now.
     """
     outcome = report.outcome
     delivery, plan = outcome.delivery, outcome.round.plan
@@ -607,6 +701,7 @@ def as_json(report: Report) -> str:
             "deck": str(outcome.round.deck),
             "outcome": outcome.verdict,
             "size": delivery.size if delivery is not None else None,
+            "ledger": None if outcome.round.ledger is None else str(outcome.round.ledger),
             "delivery": None
             if delivery is None
             else {
@@ -615,9 +710,10 @@ def as_json(report: Report) -> str:
                 "gone": delivery.gone,
                 "unchanged": delivery.unchanged,
                 "written": outcome.verdict is Verdict.WRITTEN,
-                # Without a ledger no note looks newer than the one that Anki has.
-                "anki_updates": 0,
+                "anki_updates": report.anki_updates,
             },
+            "gone": len(plan.left),
+            "renamed": [asdict(renamed) for renamed in plan.renamed],
             "decks": [asdict(row) for row in report.decks],
             "media": {"files": len(plan.media), "bytes": sum(m.size for m in plan.media)},
             "left_behind": {

@@ -127,6 +127,9 @@ def test_export_writes_the_deck_and_says_what_is_in_it(capsys: Capture, folder: 
         "\n"
         f"The deck is deck.apkg (4 notes, no media, {size / 1000:.1f} KB in all).\n"
         "\n"
+        "The ledger is sea/.obs2anki/ledger.jsonl.\n"
+        "Keep it with the vault (commit or sync it): it knows flashcards again after an edit.\n"
+        "\n"
         'In Anki, choose File > Import and tick "Import any learning progress":\n'
         "without it every card starts as new.\n"
     )
@@ -154,7 +157,7 @@ def test_check_follows_the_vault(capsys: Capture, folder: Path) -> None:
     missing = run(["export", "sea", "--check"], capsys)
     assert (missing.code, list(folder.glob("*.apkg"))) == (1, [])
     assert missing.out == (
-        "sea.apkg does not exist yet. To write it: obs2anki export sea -o sea.apkg\n"
+        "sea.apkg does not exist yet. To write it, give the same command without --check.\n"
     )
     run(["export", "sea"], capsys)
     deck = (folder / "sea.apkg").read_bytes()
@@ -213,7 +216,9 @@ def test_a_vault_that_yields_nothing_leaves_the_deck(capsys: Capture, folder: Pa
     assert done.out == (
         "Left behind: 1 review in 1 document was not exported.\n"
         "  1 review: no flashcard tag, for example v/a.md:2\n"
-        "    To take every document that holds a review: [select] reviewed = true\n"
+        "    To take every document that holds a review, write in obs2anki.toml:\n"
+        "    [select]\n"
+        "    reviewed = true\n"
         "\n"
         "No flashcards were found in v, so no deck was written.\n"
         "  2 documents: no flashcard tag, for example v/a.md\n"

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from obs2anki import report
+from obs2anki import identity, ledger, report
 from obs2anki.build import Outcome, Round, Verdict
 from obs2anki.data import (
     NEW,
     CardState,
+    DeckName,
     Delivery,
     Diagnostic,
+    Entry,
     Guid,
     LeftBehind,
     Media,
     Note,
     Plan,
+    Renamed,
     Scheduling,
     Severity,
     Skipped,
@@ -117,24 +120,185 @@ def test_a_first_export_has_no_changes_to_tell() -> None:
     assert "since the last export" not in said(outcome(note("1")))
 
 
+def again(
+    delivery: Delivery,
+    *,
+    verdict: Verdict = Verdict.WRITTEN,
+    ledger: str | None = "vault/.obs2anki/ledger.jsonl",
+    remembers: bool = True,
+    **more: object,
+) -> Outcome:
+    """A re-export, with a ledger unless told otherwise."""
+    told = outcome(note("1"), verdict=verdict, **more)  # type: ignore[arg-type]  # by name
+    round_ = replace(told.round, ledger=Path(ledger) if ledger else None, remembers=remembers)
+    return replace(told, round=round_, delivery=delivery)
+
+
+def first_paragraph(told: Outcome) -> list[str]:
+    return said(told).split("\n\n")[0].split("\n")
+
+
 def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> None:
-    again = outcome(note("1"))
-    again = replace(again, delivery=Delivery(3, 1, 2, 1204, written=True, size=5))
-    assert said(again).split("\n\n")[0] == (
-        "Notes since the last export: 3 added, 1 changed, 2 gone, 1,204 unchanged.\n"
-        "  Anki will update none of them: a deck of this version adds notes and never "
-        "overwrites any.\n"
-        "  To take over the changed note, choose Update notes: Always in Anki's import dialog. "
-        "That\n"
-        "  replaces text, tags and spare fields of every note in the deck, your own edits too.\n"
-        "  Anki keeps the 2 notes that are gone until you delete them."
+    told = again(Delivery(3, 2, 2, 1204, written=True, size=5))
+    assert first_paragraph(told) == [
+        "Notes since the last export: 3 added, 2 changed, 2 gone, 1,204 unchanged.",
+        "  Anki will update the 2 changed notes: an import replaces their text, tags and spare",
+        "  fields, your own edits too.",
+        "  Anki keeps the 2 notes that are gone until you delete them.",
+    ]
+
+
+def test_one_note_is_told_in_the_singular() -> None:
+    told = again(Delivery(changed=1, gone=1, written=True))
+    assert anki_does(told) == (
+        "Anki will update the changed note: an import replaces its text, tags and spare fields, "
+        "your own edits too. Anki keeps the note that is gone until you delete it."
+    )
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No vault takes a ledger."""
+    monkeypatch.setattr(ledger, "is_writable", lambda _: False)
+
+
+def anki_does(told: Outcome) -> str:
+    return " ".join(" ".join(first_paragraph(told)[1:]).split())
+
+
+ALWAYS = (
+    "To take over the changed note, choose Update notes: Always in Anki's import dialog. That "
+    "replaces text, tags and spare fields of every note in the deck, your own edits too."
+)
+
+
+def test_without_a_ledger_an_import_updates_no_note() -> None:
+    told = again(Delivery(changed=1, written=True), ledger=None, remembers=False)
+    assert report.of(told).anki_updates == 0
+    assert anki_does(told) == (
+        "Anki will update none of them: without the ledger (--stateless) a deck adds notes and "
+        f"never overwrites any. {ALWAYS}"
+    )
+
+
+@pytest.mark.usefixtures("read_only")
+def test_a_vault_that_takes_no_ledger_is_told_so() -> None:
+    told = again(Delivery(changed=1, written=True), ledger=None, remembers=False)
+    assert report.of(told).anki_updates == 0
+    assert anki_does(told) == (
+        "Anki will update none of them: a vault that is read-only takes no ledger, and so a deck "
+        f"never overwrites a note. {ALWAYS}"
+    )
+    assert "There is no ledger: vault/.obs2anki/ledger.jsonl cannot be written." in said(told)
+
+
+def test_a_ledger_that_only_begins_knows_of_no_earlier_change() -> None:
+    told = again(Delivery(changed=1, written=True), remembers=False)
+    assert report.of(told).anki_updates == 0
+    assert anki_does(told) == (
+        "Anki will update none of them: the ledger begins with this export and knows of no "
+        f"earlier change. {ALWAYS}"
     )
 
 
 @pytest.mark.parametrize("written", [True, False])
 def test_new_dates_for_old_notes_are_told_as_what_they_are(written: bool) -> None:
-    again = replace(outcome(note("1")), delivery=Delivery(unchanged=1, written=written))
-    assert ("for the cards it has, Anki keeps its own." in said(again)) is written
+    told = anki_does(again(Delivery(unchanged=1, written=written)))
+    assert ("No note differs, but decks, review dates, notetypes or media do." in told) is written
+    assert ("Anki keeps its own decks and dates." in told) is written
+
+
+def test_a_deck_that_is_out_of_date_takes_the_same_options_again() -> None:
+    stale = again(Delivery(unchanged=1, written=True, size=9), verdict=Verdict.OUT_OF_DATE)
+    assert said(stale) == (
+        "Notes since the last export: 0 added, 0 changed, 0 gone, 1 unchanged.\n"
+        "  No note differs, but decks, review dates, notetypes or media do. Of the cards that it "
+        "has,\n"
+        "  Anki keeps its own decks and dates.\n"
+        "\n"
+        "deck.apkg is out of date. To write it, give the same command without --check."
+    )
+
+
+# ---------------------------------------------------------------- what the ledger knows
+
+
+def entries(count: int) -> tuple[Entry, ...]:
+    """As many flashcards as the ledger remembers."""
+    flashcards = [
+        planned.flashcard for planned in plan(*(note(str(n)) for n in range(count))).planned
+    ]
+    assigned, _ = identity.assign(flashcards, "obs2anki", ())
+    fates = [identity.Fate(DeckName("a"), "x", 1, 1, ()) for _ in flashcards]
+    return identity.remembered(flashcards, assigned, fates, (), TODAY)
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        (1, "1 flashcard has left the vault. An import cannot delete its note:"),
+        (3, "3 flashcards have left the vault. An import cannot delete their notes:"),
+    ],
+)
+def test_flashcards_that_have_left_are_told_with_how_to_find_them(
+    count: int, sentence: str
+) -> None:
+    told = again(Delivery(gone=count, written=True), left=entries(count))
+    text = said(told, Wording("my vault/", "my vault"))
+    assert text.split("\n\n")[1] == (
+        f"{sentence}\n  obs2anki list 'my vault' --gone\nshows them and how to find them in Anki."
+    )
+    assert "Anki keeps the" not in text
+
+
+@pytest.mark.parametrize(
+    ("notes", "changed", "told"), [(57, 60, True), (21, 500, True), (20, 500, False), (2, 3, True)]
+)
+def test_a_mass_change_with_one_cause_is_announced_as_that(
+    notes: int, changed: int, told: bool
+) -> None:
+    renamed = (Renamed("A", "B/C", notes), Renamed("x.md", "y.md", 1))
+    lines = first_paragraph(again(Delivery(changed=changed, written=True), renamed=renamed))
+    cause = f"  {notes} notes changed only because the folder A is now B/C."
+    assert (lines[1] == cause) is told
+    assert "y.md" not in "".join(lines)
+
+
+def test_a_document_that_was_renamed_is_called_that() -> None:
+    lines = first_paragraph(
+        again(Delivery(changed=1, written=True), renamed=(Renamed("x.md", "z/y.md", 1),))
+    )
+    assert lines[1] == "  1 note changed only because the document x.md is now z/y.md."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "remembers", "told"),
+    [
+        (Verdict.WRITTEN, False, True),
+        (Verdict.UNCHANGED, False, True),
+        (Verdict.WRITTEN, True, False),
+        (Verdict.PREVIEWED, False, False),
+    ],
+)
+def test_the_first_export_tells_where_the_ledger_is(
+    verdict: Verdict, remembers: bool, told: bool
+) -> None:
+    text = said(again(Delivery(added=1, written=True), verdict=verdict, remembers=remembers))
+    assert ("The ledger is vault/.obs2anki/ledger.jsonl.\n" in text) is told
+    assert ("commit or sync it" in text) is told
+
+
+def test_programs_are_told_what_the_ledger_knows() -> None:
+    told = again(
+        Delivery(changed=3, gone=2, written=True),
+        left=entries(2),
+        renamed=(Renamed("A", "B", 3),),
+    )
+    read = json.loads(report.as_json(report.of(told)))
+    assert read["ledger"] == "vault/.obs2anki/ledger.jsonl"
+    assert (read["gone"], read["delivery"]["gone"]) == (2, 2)
+    assert read["renamed"] == [{"old": "A", "new": "B", "notes": 3}]
+    assert read["delivery"]["anki_updates"] == 3
 
 
 # ---------------------------------------------------------------- what was left behind
@@ -155,17 +319,22 @@ def test_each_cause_has_an_example_and_what_would_bring_it_in() -> None:
     assert text.split("\n\n")[1] == (
         "Left behind: 6 reviews in 3 documents were not exported.\n"
         "  5 reviews: no flashcard tag, for example vault/b/c.md:7\n"
-        "    To take every document that holds a review: [select] reviewed = true\n"
+        "    To take every document that holds a review, write in obs2anki.toml:\n"
+        "    [select]\n"
+        "    reviewed = true\n"
         "  1 review: in an ignored folder or with an ignored tag, for example "
         "vault/Templates/x.md:4\n"
-        "    To read it after all: [grammar] folders_to_ignore = [] and tags_to_ignore = []"
+        "    To read it after all, write in obs2anki.toml:\n"
+        "    [grammar]\n"
+        "    folders_to_ignore = []\n"
+        "    tags_to_ignore = []"
     )
 
 
 def test_a_missing_separator_is_named() -> None:
     some = [left("no-separator", n, separator=mark) for n, mark in enumerate(("->", "→", "→"))]
     text = said(outcome(note("1"), left_behind=tuple(some)))
-    assert 'Name your separator: [grammar] single_line = "→"' in text
+    assert '    [grammar]\n    single_line = "→"\n' in text
 
 
 @pytest.mark.parametrize(
@@ -210,7 +379,9 @@ def test_a_vault_that_yields_nothing_says_why() -> None:
     assert said(replace(empty, delivery=None), Wording("my vault/", "my vault")) == (
         "Left behind: 2 reviews in 1 document were not exported.\n"
         "  2 reviews: no flashcard tag, for example my vault/a.md:7\n"
-        "    To take every document that holds a review: [select] reviewed = true\n"
+        "    To take every document that holds a review, write in obs2anki.toml:\n"
+        "    [select]\n"
+        "    reviewed = true\n"
         "\n"
         "No flashcards were found in my vault, so no deck was written.\n"
         "  2 documents: no flashcard tag, for example my vault/a.md\n"
@@ -372,6 +543,9 @@ def test_json_holds_everything() -> None:
         "deck": "deck.apkg",
         "outcome": "written",
         "size": 12_400,
+        "ledger": None,
+        "gone": 0,
+        "renamed": [],
         "delivery": {
             "added": 201,
             "changed": 0,
