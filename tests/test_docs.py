@@ -22,14 +22,25 @@ import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
 import typer.main
 
-from obs2anki import build, cli, plan, report, settings
-from obs2anki.data import Diagnostic, Notetype
+from obs2anki import adoption, build, cli, identity, ledger, plan, report, settings
+from obs2anki.data import (
+    DeckName,
+    Diagnostic,
+    Entry,
+    FlashcardType,
+    Guid,
+    Notetype,
+    Ordinal,
+    VaultPath,
+)
 from obs2anki.diagnostics import RULES
+from obs2anki.identity import matching
 from obs2anki.notetypes import DEFINITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +52,9 @@ DATA_JSON = ".obsidian/plugins/obsidian-spaced-repetition/data.json"
 
 NOON = "1767268800"
 """2026-01-01 12:00 UTC: when every session takes place."""
+
+STAGES = ("before", "named", "bad", "mended")
+"""The kinds of documents in a finding's example, as time goes by."""
 
 GOLDEN = bool(os.environ.get("OBS2ANKI_GOLDEN"))
 
@@ -457,6 +471,23 @@ def test_every_field_of_the_json_is_documented(page: str) -> None:
     assert {key for value in shown for key in keys_of(value)} <= written
 
 
+def test_every_field_of_what_adopt_says_is_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"vault/a.md": "hus;;house\n\nkat;;cat\n", "vault/b.md": "tre;;tree\n"})
+    assert cli.run(["export", "vault", "-o", "a.apkg", "--stateless"]) == cli.DONE
+    write(tmp_path, {"vault/a.md": "hus;;house\n\nfjord;;firth\n"})
+    capsys.readouterr()
+    assert cli.run(["adopt", "vault", "a.apkg", "--format", "json"]) == cli.DONE
+    said = json.loads(capsys.readouterr().out)
+    assert said["adopted"] and said["new"] and said["gone"]
+    page = section(read(REFERENCE / "command-line.md"), "## `obs2anki adopt VAULT SOURCE`")
+    assert set(keys_of(said)) <= set(codes_in(page))
+    for values in (adoption.Evidence, adoption.Edited):
+        assert {value.value for value in values} <= set(codes_in(page))
+
+
 def test_when_advice_is_given_is_documented() -> None:
     advice = section(read(REFERENCE / "export-json.md"), "## advice")
     assert f"more than {report.BACKLOG} cards" in advice
@@ -464,6 +495,74 @@ def test_when_advice_is_given_is_documented() -> None:
     assert ("a fifth of" in advice) is (report.LATE_SHARE == 1 / 5)
     left = section(read(REFERENCE / "export-json.md"), "## left_behind")
     assert f"more than {report.ORPHAN_SHARE:.0%} of".replace("%", " %") in left
+
+
+# ---------------------------------------------------------------- the ledger
+
+
+ENTRY = Entry(
+    guid=Guid("qql*xQ@}26"),
+    type=FlashcardType.CLOZE,
+    path=VaultPath("Norway.md"),
+    deck=DeckName("geography"),
+    tags=("geography",),
+    block_id="norway",
+    question="Oslo is a capital",
+    answer="==Oslo== is a capital",
+    question_digest="0",
+    answer_digest="1",
+    context_digest="2",
+    after=Guid("oXd]BqVGXM"),
+    reviews=("2025-11-20,30,250",),
+    content="3",
+    mod=1,
+    seen=1,
+    ordinals=(Ordinal(0, "4"), Ordinal(1, "5", gone=True)),
+    gone=date(2026, 1, 31),
+)
+"""Every key of a line has a value."""
+
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "text or null": (str, type(None)),
+    "number": (int,),
+    "list of texts": (list,),
+    "list of lists": (list,),
+}
+
+
+@pytest.mark.parametrize(("heading", "line"), [("## The first line", 0), ("## A flashcard", 1)])
+def test_every_key_of_the_ledger_is_documented_with_its_type(heading: str, line: int) -> None:
+    lines = ledger.text_of(ledger.Ledger("obs2anki", "Geography", (ENTRY,))).splitlines()
+    value = json.loads(lines[line])
+    table = section(read(REFERENCE / "ledger.md"), heading)
+    written = {codes_in(row[0])[0]: row[1] for row in rows(table) if codes_in(row[0])}
+    assert list(written) == list(value)
+    for key, kind in written.items():
+        assert isinstance(value[key], JSON_TYPES[kind]), key
+
+
+def test_the_ledger_that_is_shown_is_one(tmp_path: Path) -> None:
+    (shown,) = (b.text for b in blocks(read(REFERENCE / "ledger.md")) if b.info == ("jsonl",))
+    (tmp_path / "ledger.jsonl").write_text(shown, "utf-8")
+    held = ledger.read(tmp_path / "ledger.jsonl")
+    assert held is not None
+    assert ledger.text_of(held) == shown
+    optional = [(bool(entry.ordinals), bool(entry.gone)) for entry in held.entries]
+    assert {(True, False), (False, True), (False, False)} <= set(optional)
+
+
+def test_what_the_ledger_page_says_of_numbers_is_so() -> None:
+    page = read(REFERENCE / "ledger.md")
+    assert f"The version of the format: {ledger.VERSION}." in page
+    assert (f"first {identity.REMEMBERED} characters" in page) and ledger.PATIENCE == 120
+
+
+# The passes are a picture on the page: whoever adds one has to draw it.
+def test_every_pass_of_the_matching_is_explained() -> None:
+    page = read(DOCS / "explanation/how-a-flashcard-is-known-again.md")
+    drawn = re.findall(r"^[a-z| ]{8,9} {0,6}(\d)  ", page, re.MULTILINE)
+    assert drawn == [str(number) for number in range(1, len(matching.PASSES) + 1)]
 
 
 # ---------------------------------------------------------------- notetypes and grammar
@@ -483,8 +582,7 @@ TYPED = [
     (page, block)
     for page in PAGES
     for block in blocks(read(page))
-    if block.info[:1] == ("markdown",)
-    and block.info[1:2] not in ((), *((kind,) for kind in ("bad", "before", "named", "mended")))
+    if block.info[:1] == ("markdown",) and block.info[1:] and block.info[1] not in STAGES
 ]
 
 
