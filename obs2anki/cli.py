@@ -166,7 +166,7 @@ def list_(
         ListFormat.TEXT
     ),
 ) -> None:
-    """List what would be exported, card by card, or what is gone; nothing is written."""
+    """List what would be exported, or what is gone; nothing is written."""
     from obs2anki import build, listing
 
     if gone and stateless:
@@ -199,7 +199,7 @@ def adopt(
         ListFormat.TEXT
     ),
 ) -> None:
-    """Rebuild a lost ledger from an earlier package or from Anki's collection."""
+    """Rebuild a lost ledger from a package, or from Anki."""
     from obs2anki import adoption, build
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:

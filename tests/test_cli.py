@@ -38,7 +38,9 @@ HEAVY = """
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["export", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["export", "--help"], ["adopt", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str], folder: Path) -> None:
     look = (
         "import atexit\n"
@@ -53,11 +55,8 @@ def test_help_imports_nothing_heavy(arguments: list[str], folder: Path) -> None:
 def test_help_names_every_command(capsys: Capture) -> None:
     done = run(["--help"], capsys)
     assert done.code == 0
-    assert [name for name in ("export", "list", "config") if name in done.out] == [
-        "export",
-        "list",
-        "config",
-    ]
+    listed = re.findall(r"^  ([a-z]+)  ", done.out, re.MULTILINE)
+    assert listed == ["export", "list", "adopt", "config"]
 
 
 def test_version_is_the_package_s(capsys: Capture) -> None:
@@ -493,9 +492,17 @@ def test_config_says_where_each_value_came_from(capsys: Capture, folder: Path) -
 # ---------------------------------------------------------------- bad input
 
 
-@pytest.mark.parametrize("command", ["export", "list", "config"])
-def test_a_missing_vault_is_2(command: str, capsys: Capture, folder: Path) -> None:
-    done = run([command, "nowhere"], capsys)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "nowhere"],
+        ["list", "nowhere"],
+        ["adopt", "nowhere", "a.apkg"],
+        ["config", "nowhere"],
+    ],
+)
+def test_a_missing_vault_is_2(arguments: list[str], capsys: Capture, folder: Path) -> None:
+    done = run(arguments, capsys)
     assert (done.code, done.out) == (2, ""), done.err
     assert done.err.startswith("There is no folder nowhere. ")
     assert held(folder) == {}
@@ -624,8 +631,8 @@ def test_settings_that_cannot_be_used_stop_everything(
     oceans(folder)
     vault(folder / "sea", {file: content})
     before = held(folder)
-    for command in ("export", "list", "config"):
-        done = run([command, "sea"], capsys)
+    for command, *more in (["export"], ["list"], ["adopt", "deck.apkg"], ["config"]):
+        done = run([command, "sea", *more], capsys)
         assert (done.code, done.out) == (2, ""), done.err
         assert done.err.startswith(sentence)
     assert held(folder) == before
