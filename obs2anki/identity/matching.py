@@ -274,13 +274,19 @@ def _same_texts_returned(pools: _Pools) -> None:
 def _same_question(pools: _Pools) -> None:
     """Same document and question, answered anew; the headings decide between equals.
 
-    A question that stands there several times ("Symptoms?") says little by itself.
+    A question that stands there several times ("Symptoms?") says little by itself, and a short
+    one only below the same headings.
     """
     _unique(
         pools,
         pools.olds,
-        lambda o: pools.alone(o.cloze, o.path, "question", o.entry.question_digest),
-        lambda c: pools.alone(c.cloze, c.path, "question", c.question_digest),
+        lambda o: (
+            len(o.entry.question) >= _LONG
+            and pools.alone(o.cloze, o.path, "question", o.entry.question_digest)
+        ),
+        lambda c: (
+            len(c.question) >= _LONG and pools.alone(c.cloze, c.path, "question", c.question_digest)
+        ),
     )
     _unique(
         pools,
@@ -347,7 +353,8 @@ def _grouped(
 ) -> dict[Hashable, list[_Item]]:
     groups: defaultdict[Hashable, list[_Item]] = defaultdict(list)
     for item in items:
-        if (group := key(item)) is not None:
+        group = key(item)
+        if group is not None and group is not False:
             groups[group].append(item)
     return groups
 
@@ -544,9 +551,14 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if other.only_grown:
         return 0.35 if alone or same == "answer" else 0.85
     if other.telling_kept:
-        return 0.4 if alone else 0.6 if same == "answer" else 0.8
+        if alone:
+            return 0.4 if len(text) > _SHORT else 0.75
+        return 0.6 if same == "answer" else 0.8
     return 0.8 if alone else 0.85
 
+
+_SHORT = 4
+"""Characters up to which an answer (Yes, 1945, O(1)) belongs to anything."""
 
 _LONG = 10
 """Characters from which on a text that stands nowhere else says by itself what it belongs to."""
