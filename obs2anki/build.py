@@ -92,8 +92,10 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
-    file = None if request.stateless else _ledger(request.vault, in_force)
-    known = None if file is None else ledger.read(file)
+    place = request.vault / in_force.ledger
+    # A vault that takes no ledger may hold one all the same.
+    known = None if request.stateless else ledger.read(place)
+    file = place if not request.stateless and ledger.is_writable(place) else None
     name = contents.name
     if known is not None:
         # Every copy of the vault goes by the name and the namespace of its first export.
@@ -105,7 +107,8 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
             name,
             contents.sources,
             contents.ignored,
-            tuple(skipped.path for skipped in contents.unread),
+            contents.unread,
+            tuple(d.path for d in contents.diagnostics if d.code == "O105"),
         ),
         in_force,
         _library(contents, in_force),
@@ -137,12 +140,6 @@ def run(request: Request, deed: Deed, step: Step = lambda sources: sources) -> O
     in_force, _ = vault.find_settings(request.vault, request.options)
     with ledger.locked(request.vault / in_force.ledger):
         return deed(prepare(request, step))
-
-
-def _ledger(root: Path, in_force: Settings) -> Path | None:
-    """Where the ledger is kept; None where the vault takes none."""
-    file = root / in_force.ledger
-    return file if ledger.is_writable(file) else None
 
 
 def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:

@@ -71,7 +71,6 @@ CAUSES = {
     "comment": "swallowed by an HTML comment",
     "rule": "left out by a deck rule",
     "no-card": "no card in its clozes",
-    "unreadable": "the document cannot be read",
 }
 """Why a review, or a document, is left behind."""
 
@@ -89,7 +88,6 @@ REMEDIES = {
     "orphan": "Put the comment directly below its flashcard",
     "comment": f'To read it after all, {_IN_TOML}[grammar]\nmend = ["html-comments"]',
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
-    "unreadable": "Mend the document",
 }
 """What brings them in: a line of obs2anki.toml where one does."""
 
@@ -103,8 +101,15 @@ class Vault:
     """The documents to read, in vault order."""
     ignored: tuple[Source, ...] = ()
     """Documents that the settings leave out; only their reviews are counted."""
-    unreadable: tuple[VaultPath, ...] = ()
-    """Documents that could not be read at all."""
+    unreadable: tuple[Skipped, ...] = ()
+    """Documents that could not be read at all, and why."""
+    closed: tuple[VaultPath, ...] = ()
+    """Folders that could not be read."""
+
+    def hides(self, path: VaultPath) -> bool:
+        """Whether a document may still be there, though it could not be read."""
+        unreadable = any(skipped.path == path for skipped in self.unreadable)
+        return unreadable or any(path.startswith(f"{folder}/") for folder in self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +161,19 @@ def make(
         _gather(source, settings, vault.name, gathered)
     for source in vault.ignored:
         _skip(source, "ignored", gathered)
-    gathered.skipped += (Skipped(path, CAUSES["unreadable"]) for path in vault.unreadable)
+    gathered.skipped += vault.unreadable
 
     flashcards = [flashcard for flashcard, _ in gathered.placed]
-    assigned, unsure = identity.assign(flashcards, settings.namespace, entries)
+    unseen = [entry for entry in entries if entry.gone is None and vault.hides(entry.path)]
+    seen = [entry for entry in entries if entry not in unseen] if unseen else entries
+    assigned, unsure = identity.assign(flashcards, settings.namespace, seen, unseen)
     desk = _Desk(settings, library, clock, vault.name)
     planned = tuple(
         desk.planned(flashcard, deck, one)
         for (flashcard, deck), one in zip(gathered.placed, assigned, strict=True)
     )
     gathered.diagnostics += (*unsure, *desk.diagnostics, *check.flashcards(flashcards))
-    ledger = identity.remembered(flashcards, assigned, desk.fates, entries, clock.today)
+    ledger = identity.remembered(flashcards, assigned, desk.fates, seen, clock.today, unseen)
     before = {entry.guid for entry in entries if entry.gone is None}
     return Plan(
         vault_name=vault.name,
@@ -193,7 +200,9 @@ def _renamings(
     moves: Counter[tuple[str, str]] = Counter()
     for one, fate, flashcard in zip(assigned, fates, flashcards, strict=True):
         entry = one.entry
-        if entry is not None and entry.path != flashcard.path and entry.content != fate.content:
+        if entry is None or entry.path == flashcard.path or entry.content == fate.content:
+            continue
+        if (entry.question_digest, entry.answer_digest) == one.texts:
             moves[_parted(entry.path, flashcard.path)] += 1
     return tuple(Renamed(old, new, notes) for (old, new), notes in moves.most_common())
 
@@ -318,7 +327,8 @@ class _Desk:
         seen = self.clock.now if entry is None else entry.seen
         if not packed:
             mod = FIRST_SEEN if entry is None else entry.mod
-            self.fates.append(identity.Fate(deck, "", mod, seen, kept.remembered))
+            content = "" if entry is None else entry.content
+            self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
             return Planned(flashcard, guid, deck, None, places)
         self.position += 1
         fields = sides | self._surroundings(flashcard, guid)

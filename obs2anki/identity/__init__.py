@@ -66,6 +66,11 @@ class Assigned:
     entry: Entry | None
     key: Key
 
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Digests of question and answer."""
+        return digest(self.key.question), digest(self.key.answer)
+
 
 def key(flashcard: Flashcard) -> Key:
     """The question and the answer as they are shown, in one form of Unicode and white space.
@@ -92,13 +97,17 @@ def _comparable(side: str) -> str:
 
 
 def assign(
-    flashcards: Sequence[Flashcard], namespace: str, entries: Sequence[Entry] = ()
+    flashcards: Sequence[Flashcard],
+    namespace: str,
+    entries: Sequence[Entry] = (),
+    unseen: Sequence[Entry] = (),
 ) -> tuple[list[Assigned], list[Diagnostic]]:
     """A GUID for each flashcard, all different; flashcards in vault order.
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
-    never a GUID that the ledger knows.
+    never a GUID that the ledger knows. `unseen` are entries of documents that could not be read:
+    nothing takes their GUIDs.
     """
     keys = [key(flashcard) for flashcard in flashcards]
     matched: dict[int, Entry] = {}
@@ -108,7 +117,7 @@ def assign(
             _candidate(i, f, k) for i, (f, k) in enumerate(zip(flashcards, keys, strict=True))
         ]
         matched, found = match(_with_neighbours(candidates), entries)
-    fresh = _Fresh(namespace, {entry.guid for entry in entries})
+    fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)})
     assigned: list[Assigned] = []
     for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
         entry = matched.get(index)
@@ -204,8 +213,12 @@ def remembered(
     fates: Sequence[Fate],
     entries: Sequence[Entry],
     today: date,
+    unseen: Sequence[Entry] = (),
 ) -> tuple[Entry, ...]:
-    """The ledger after this run, by GUID; what has left the vault since is gone from `today` on."""
+    """The ledger after this run, by GUID; what has left the vault since is gone from `today` on.
+
+    What stands in a document that could not be read has not left.
+    """
     result: dict[Guid, Entry] = {}
     before: dict[VaultPath, Guid] = {}
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
@@ -235,6 +248,7 @@ def remembered(
     for entry in entries:
         if entry.guid not in result:
             result[entry.guid] = replace(entry, gone=entry.gone or today)
+    result |= {entry.guid: entry for entry in unseen}
     return tuple(result[guid] for guid in sorted(result))
 
 

@@ -551,9 +551,9 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if other.only_grown:
         return 0.35 if alone or same == "answer" else 0.85
     if other.telling_kept:
-        if alone:
-            return 0.4 if len(text) > _SHORT else 0.75
-        return 0.6 if same == "answer" else 0.8
+        if len(text) <= _SHORT:
+            return 0.8
+        return 0.4 if alone else 0.6 if same == "answer" else 0.8
     return 0.8 if alone else 0.85
 
 
