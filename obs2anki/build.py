@@ -92,7 +92,7 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
-    place = request.vault / in_force.ledger
+    place = _ledger(request.vault, in_force)
     # A vault that takes no ledger may hold one all the same.
     known = None if request.stateless else ledger.read(place)
     file = place if not request.stateless and ledger.is_writable(place) else None
@@ -138,8 +138,19 @@ def run(request: Request, deed: Deed, step: Step = lambda sources: sources) -> O
     if request.stateless:
         return deed(prepare(request, step))
     in_force, _ = vault.find_settings(request.vault, request.options)
-    with ledger.locked(request.vault / in_force.ledger):
+    with ledger.locked(_ledger(request.vault, in_force)):
         return deed(prepare(request, step))
+
+
+def _ledger(root: Path, in_force: Settings) -> Path:
+    """Where the ledger is kept. Raises Obs2ankiError where a link leads it out of the vault."""
+    place = root / in_force.ledger
+    if not place.resolve().is_relative_to(root.resolve()):
+        raise Obs2ankiError(
+            f"The ledger {place} lies outside of the vault, where a link leads it. "
+            "Remove the link, or name another place: ledger = ... in obs2anki.toml"
+        )
+    return place
 
 
 def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:

@@ -358,6 +358,14 @@ def _inner_path(value: object) -> str:
     raise Unfit("a relative path of a file, without ..")
 
 
+def _ledger_path(value: object) -> str:
+    """An inner path for the ledger: no file of Obsidian's, and none that is anything else."""
+    path = _inner_path(value)
+    if not path.endswith(".jsonl") or path.split("/")[0] == ".obsidian":
+        raise Unfit("a relative path of a .jsonl file, outside of .obsidian")
+    return path
+
+
 def _folder(value: object) -> str:
     r"""Obsidian's `attachmentFolderPath`: `/`, `./`, `./img`, `img`; may be written with `\`."""
     path = _text(value).replace("\\", "/").strip()
@@ -427,7 +435,7 @@ class Key:
 KEYS = (
     Key("plugin"),
     Key("output", _inner_path),
-    Key("ledger", _inner_path),
+    Key("ledger", _ledger_path),
     Key("namespace", _name),
     Key(
         "grammar.single_line",

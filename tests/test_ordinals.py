@@ -23,9 +23,6 @@ SETTINGS = replace(
 PATTERNS, _ = cloze.compile_patterns(written.EVERY_DOCUMENT.grammar.cloze_patterns)
 
 
-HANDED = pytest.mark.xfail(reason="a mark that moves can take its card along")
-
-
 def flashcard(text: str) -> Flashcard:
     (one,) = written.flashcards(text, settings=SETTINGS)
     return one
@@ -138,19 +135,10 @@ LONG = " and so on" * 30
     ("text", "edited", "numbered"),
     [
         ("The ==sun== lights the moon", "The sun lights the ==moon==", "moon=c2"),
-        pytest.param(
-            "==Mitosis== and meiosis", "Mitosis and ==meiosis==", "meiosis=c2", marks=HANDED
-        ),
-        pytest.param("At ==dawn== of the day", "At dawn of the ==day==", "day=c2", marks=HANDED),
-        pytest.param(
-            "It is ==mitosis==, not meiosis",
-            "So it is mitosis, not ==meiosis==",
-            "meiosis=c2",
-            marks=HANDED,
-        ),
-        pytest.param(
-            f"The ==sun==, {LONG}, moon", f"The sun, {LONG}, ==moon==", "moon=c2", marks=HANDED
-        ),
+        ("==Mitosis== and meiosis", "Mitosis and ==meiosis==", "meiosis=c2"),
+        ("At ==dawn== of the day", "At dawn of the ==day==", "day=c2"),
+        ("It is ==mitosis==, not meiosis", "So it is mitosis, not ==meiosis==", "meiosis=c2"),
+        (f"The ==sun==, {LONG}, moon", f"The sun, {LONG}, ==moon==", "moon=c2"),
         (f"The sun, {LONG}, ==moon==", f"The ==sun==, {LONG}, moon", "sun=c2"),
         (f"{LONG}: the ==sun== or moon", f"{LONG}: the sun or ==moon==", "moon=c2"),
     ],
@@ -171,12 +159,10 @@ TWICE = "==Iron== is a metal, and ==iron== rusts, says ==Anna==".replace("Iron",
     [
         (TWICE, "iron=c1 iron=c2 Anna=c3"),
         ("iron is a metal, and ==iron== rusts, says ==Anna==", "iron=c2 Anna=c3"),
-        pytest.param(
-            "==iron== is a metal, and iron rusts, says ==Anna==", "iron=c1 Anna=c3", marks=HANDED
-        ),
+        ("==iron== is a metal, and iron rusts, says ==Anna==", "iron=c1 Anna=c3"),
         ("==iron== is a metal, and ==iron== rusts, says Anna", "iron=c1 iron=c2"),
         ("==iron== is a metal, and iron rusts, says Anna", "iron=c1"),
-        pytest.param("iron is a metal, and ==iron== rusts, says Anna", "iron=c2", marks=HANDED),
+        ("iron is a metal, and ==iron== rusts, says Anna", "iron=c2"),
     ],
 )
 def test_of_two_equal_answers_the_place_tells_which_has_left(edited: str, numbered: str) -> None:
@@ -281,7 +267,6 @@ def test_an_export_that_follows_another_changes_no_ordinal(history: list[list[st
     assert kept[-1] == kept[-2]
 
 
-@HANDED
 @given(
     st.lists(st.sets(st.sampled_from("abcdefgh"), min_size=1), min_size=2, max_size=6),
     st.randoms(use_true_random=False),

@@ -534,9 +534,19 @@ def _basic_likeness(
         )
     elif question.only_grown and answer.only_grown:
         needed = 0.4
+    elif question.telling_kept and answer.telling_kept and _nearly_same(old, new):
+        needed = 0.3
     else:
         needed = 0.8
     return sure if weaker >= needed else 0.0
+
+
+def _nearly_same(old: _Old, new: Candidate) -> bool:
+    """Whether either side changed by no more than a letter in five."""
+    from rapidfuzz import fuzz
+
+    question = fuzz.ratio(old.entry.question, new.question)
+    return bool(question >= 80 and fuzz.ratio(old.entry.answer, new.answer) >= 80)
 
 
 def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared) -> float:

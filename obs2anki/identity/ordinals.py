@@ -9,7 +9,8 @@ Anki keeps a card's history by its ordinal, while the plugin counts deletions an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -45,7 +46,14 @@ def keep(flashcard: Flashcard, entry: Entry | None, patterns: cloze.Patterns) ->
     if entry is None or not entry.ordinals:
         found = {one.card: one.card for one in asked}
         return _result(flashcard.card_count, asked, found, ())
-    found = _known(asked, entry, patterns)
+    text = flashcard.shown[0]
+    solved = normalised(cloze.solved(text, flashcard.cloze))
+    if digest(solved) == entry.question_digest:
+        # Only marks came and went, so that the place in the text says which is which.
+        spans = _spans(normalised(text), patterns)
+        found = _by_place(asked, entry, spans, _spans(entry.answer, patterns))
+    else:
+        found = _known(asked, entry, patterns, solved)
     free = max(o.ordinal for o in entry.ordinals) + 1
     for one in asked:
         if one.card not in found:
@@ -76,8 +84,85 @@ def _result(
     return Ordinals(places, live + tuple(sorted(freed, key=lambda o: o.ordinal)))
 
 
-def _known(asked: Sequence[_Asked], entry: Entry, patterns: cloze.Patterns) -> dict[int, int]:
-    """The cards that are known again, from strong evidence to weak."""
+_Span = tuple[int, int]
+"""Where an answer begins and ends in a text that has no marks."""
+
+
+def _spans(text: str, patterns: cloze.Patterns) -> list[tuple[str, tuple[_Span, ...]]]:
+    """By card: what it asks for, and where that stands."""
+    deletions, _ = cloze.parse(text, patterns)
+    answers: defaultdict[int, list[str]] = defaultdict(list)
+    places: defaultdict[int, list[_Span]] = defaultdict(list)
+    marks = 0
+    for deletion in sorted(deletions.deletions, key=lambda d: d.start):
+        start = deletion.start - marks
+        marks += len(deletion.raw) - len(deletion.answer)
+        for card in deletion.asked:
+            places[card].append((start, start + len(deletion.answer)))
+    for card, texts in cloze.asked(deletions).items():
+        answers[card] += texts
+    return [
+        (digest(normalised(" / ".join(answers[card]))), tuple(places[card]))
+        for card in sorted(answers)
+    ]
+
+
+def _by_place(
+    asked: Sequence[_Asked],
+    entry: Entry,
+    now: Sequence[tuple[str, tuple[_Span, ...]]],
+    then: Sequence[tuple[str, tuple[_Span, ...]]],
+) -> dict[int, int]:
+    """The cards whose answers stand, in the same text, where they stood; then those that return.
+
+    The ledger keeps the beginning of the text; beyond it equal answers are the same cards.
+    """
+    live = [ordinal for ordinal in entry.ordinals if not ordinal.gone]
+    stood = dict(_aligned([o.digest for o in live], then))
+    stands = dict(_aligned([one.digest for one in asked], now))
+    pairs = sorted(
+        (-overlap, old, new)
+        for old, before in stood.items()
+        for new, after in stands.items()
+        if (overlap := _overlap(before, after))
+    )
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, old, new in pairs:
+        if old not in taken and asked[new].card not in found:
+            taken.add(old)
+            found[asked[new].card] = live[old].ordinal
+    beyond = [o for index, o in enumerate(live) if index not in stood]
+    for ordinal in (*beyond, *(o for o in entry.ordinals if o.gone)):
+        same = [one for one in asked if one.digest == ordinal.digest and one.card not in found]
+        if same:
+            found[same[0].card] = ordinal.ordinal
+    return found
+
+
+def _aligned(
+    digests: Sequence[str], spans: Sequence[tuple[str, tuple[_Span, ...]]]
+) -> Iterator[tuple[int, tuple[_Span, ...]]]:
+    """The places of each of the digests, as far as the text that was kept tells them."""
+    rest = iter(enumerate(digests))
+    for told, places in spans:
+        for index, digest_ in rest:
+            if digest_ == told:
+                yield index, places
+                break
+
+
+def _overlap(one: Sequence[_Span], other: Sequence[_Span]) -> int:
+    """How many characters two cards share."""
+    return sum(
+        max(0, min(end, last) - max(start, first)) for start, end in one for first, last in other
+    )
+
+
+def _known(
+    asked: Sequence[_Asked], entry: Entry, patterns: cloze.Patterns, solved: str
+) -> dict[int, int]:
+    """The cards that are known again in a text that was reworded, from strong evidence to weak."""
     live = [ordinal for ordinal in entry.ordinals if not ordinal.gone]
     found: dict[int, int] = {}
     reworded: list[tuple[Ordinal, _Asked]] = []
@@ -96,7 +181,7 @@ def _known(asked: Sequence[_Asked], entry: Entry, patterns: cloze.Patterns) -> d
     answers = _answers(entry, patterns)
     for old, one in reworded:
         free = one.card not in found and old.ordinal not in found.values()
-        if free and _is_reworded(answers.get(old.digest), one.answer, entry, asked):
+        if free and _is_reworded(answers.get(old.digest), one.answer, entry, solved):
             found[one.card] = old.ordinal
     return found
 
@@ -108,12 +193,16 @@ def _answers(entry: Entry, patterns: cloze.Patterns) -> dict[str, str]:
     return {digest(text): text for text in texts}
 
 
-def _is_reworded(old: str | None, new: str, entry: Entry, asked: Sequence[_Asked]) -> bool:
+def _is_reworded(old: str | None, new: str, entry: Entry, solved: str) -> bool:
     """Whether the one deletion that changed between its neighbours is the same one, reworded.
 
-    It is another if both answers stood in the text before: then the mark went to other words.
+    It is another if both answers stand in the text, then and now: the mark went to other words.
+    What stood beyond the part that the ledger keeps may have stood there too.
     """
     if old is None:
+        return False
+    kept_whole = digest(entry.question) == entry.question_digest
+    if old in solved and (new in entry.question or not kept_whole):
         return False
     from rapidfuzz import fuzz
 
