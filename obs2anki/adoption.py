@@ -11,7 +11,6 @@ a newer `mod` at the next export, so edits made in Anki stay where the vault did
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -40,7 +39,6 @@ from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.identity.matching import Candidate, match
 from obs2anki.notetypes import FIELDS
 from obs2anki.report import Wording
-from obs2anki.settings import Override
 from obs2anki.terminal import columns, harmless, shortened
 
 VERSION = 1
@@ -118,7 +116,7 @@ def adopt(request: Request, source: Path, step: Step = lambda sources: sources) 
         name = matching.vault_name
         drafted = {entry.guid: entry for entry in (*before, *_draft(today, matching, ours))}
         known = ledger.Ledger(today.plan.namespace, name, tuple(drafted.values()))
-        again = _prepared_with(known, request)
+        again = build.rehearse(request, known)
         adoption, entries = _settled(again, matching, len(stored), file)
         kept = {entry.guid: entry for entry in (*before, *entries)}
         saved = tuple(kept[guid] for guid in sorted(kept))
@@ -141,15 +139,6 @@ def _refuse_to_replace(file: Path) -> tuple[Entry, ...]:
             "Take the protection away, or write another place in obs2anki.toml: ledger = PATH"
         )
     return known.entries if known is not None else ()
-
-
-def _prepared_with(known: ledger.Ledger, request: Request) -> Round:
-    """The round that the next export is going to make with this ledger."""
-    with tempfile.TemporaryDirectory(prefix="obs2anki-") as folder:
-        draft = Path(folder).absolute() / "ledger.jsonl"
-        ledger.save(draft, known)
-        place = Override("ledger", str(draft), "adopt")
-        return build.prepare(replace(request, options=(*request.options, place)))
 
 
 # ---------------------------------------------------------------- whose notes

@@ -87,14 +87,25 @@ Step = Callable[[Iterable[Source]], Iterable[Source]]
 def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
     """Read and plan the vault of `request`; `step` may watch the documents go by.
 
-    Raises Obs2ankiError where the vault or its settings cannot be read.
+    Raises Obs2ankiError where the vault, its settings or its ledger cannot be read.
     """
+    # A vault that takes no ledger may hold one all the same.
+    return _prepared(request, (lambda _: None) if request.stateless else ledger.read, step)
+
+
+def rehearse(request: Request, known: ledger.Ledger) -> Round:
+    """The round that `prepare` would make if `known` were the vault's ledger."""
+    return _prepared(request, lambda _: known, lambda sources: sources)
+
+
+def _prepared(
+    request: Request, remembered: Callable[[Path], ledger.Ledger | None], step: Step
+) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
     place = _ledger(request.vault, in_force)
-    # A vault that takes no ledger may hold one all the same.
-    known = None if request.stateless else ledger.read(place)
+    known = remembered(place)
     file = place if not request.stateless and ledger.is_writable(place) else None
     name = contents.name
     if known is not None:
