@@ -20,6 +20,7 @@ from obs2anki import ledger, plan, settings, vault
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.ledger import Ledger
 from obs2anki.media import Library
 from obs2anki.settings import Settings
 
@@ -50,10 +51,15 @@ class Round:
     """In which instants become days."""
     today: date
     """The day that Anki is in, which begins at the rollover hour."""
+    known: Ledger | None = None
+    """The ledger as it was before this run."""
     ledger: Path | None = None
     """Where the ledger is kept; None = this run does without."""
-    remembers: bool = False
-    """Whether there was a ledger before this run."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there was a ledger before this run."""
+        return self.known is not None
 
 
 class Verdict(StrEnum):
@@ -93,14 +99,12 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
     return _prepared(request, (lambda _: None) if request.stateless else ledger.read, step)
 
 
-def rehearse(request: Request, known: ledger.Ledger) -> Round:
+def rehearse(request: Request, known: Ledger) -> Round:
     """The round that `prepare` would make if `known` were the vault's ledger."""
     return _prepared(request, lambda _: known, lambda sources: sources)
 
 
-def _prepared(
-    request: Request, remembered: Callable[[Path], ledger.Ledger | None], step: Step
-) -> Round:
+def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], step: Step) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
@@ -137,7 +141,7 @@ def _prepared(
         zone=zone,
         today=(now.astimezone(zone) - rollover).date(),
         ledger=file,
-        remembers=known is not None,
+        known=known,
     )
 
 
@@ -213,11 +217,10 @@ def export(round_: Round) -> Outcome:
         return Outcome(round_, Verdict.EMPTY)
     delivery = Package(round_.deck).deliver(round_.plan)
     if round_.ledger is not None:
+        now = Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger)
         # Only now: a ledger must never know of what was not delivered.
-        ledger.save(
-            round_.ledger,
-            ledger.Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger),
-        )
+        if round_.known is None or now != round_.known or not round_.known.tidy:
+            ledger.save(round_.ledger, now)
     return Outcome(round_, Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED, delivery)
 
 

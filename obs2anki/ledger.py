@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class Ledger:
     """The vault's name in links and as a deck: that of the first export, on every machine."""
     entries: tuple[Entry, ...] = ()
     """By GUID."""
+    tidy: bool = field(default=True, compare=False)
+    """Whether the file is as `save` writes it; else the next save heals it."""
 
 
 # ---------------------------------------------------------------- reading
@@ -85,10 +87,14 @@ def read(file: Path) -> Ledger | None:
         # Both sides of a merge may have written one; the later change wins, then the greater line.
         if known is None or (entry.mod, line) > known[:2]:
             entries[entry.guid] = (entry.mod, line, entry)
+    body = [line for line in lines[1:] if line]
+    guids = list(entries)
+    tidy = len(body) == len(guids) and guids == sorted(guids) and "\r" not in text
     return Ledger(
         namespace=str(header.get("namespace", "")),
         vault=str(header.get("vault", "")),
         entries=tuple(entries[guid][2] for guid in sorted(entries)),
+        tidy=tidy,
     )
 
 

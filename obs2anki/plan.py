@@ -202,7 +202,7 @@ def _renamings(
         entry = one.entry
         if entry is None or entry.path == flashcard.path or entry.content == fate.content:
             continue
-        if (entry.question_digest, entry.answer_digest) == one.texts:
+        if (entry.question_digest, entry.answer_digest) == one.key.texts:
             moves[_parted(entry.path, flashcard.path)] += 1
     return tuple(Renamed(old, new, notes) for (old, new), notes in moves.most_common())
 

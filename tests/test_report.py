@@ -29,6 +29,7 @@ from obs2anki.data import (
     Skipped,
     VaultPath,
 )
+from obs2anki.ledger import Ledger
 from obs2anki.report import Wording
 from obs2anki.settings import Grammar, Settings
 from tests.plans import note, plan
@@ -130,7 +131,8 @@ def again(
 ) -> Outcome:
     """A re-export, with a ledger unless told otherwise."""
     told = outcome(note("1"), verdict=verdict, **more)  # type: ignore[arg-type]  # by name
-    round_ = replace(told.round, ledger=Path(ledger) if ledger else None, remembers=remembers)
+    known = Ledger("obs2anki", "vault") if remembers else None
+    round_ = replace(told.round, ledger=Path(ledger) if ledger else None, known=known)
     return replace(told, round=round_, delivery=delivery)
 
 

@@ -56,6 +56,13 @@ class Key:
 
     question: str
     answer: str
+    question_digest: str
+    answer_digest: str
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Digests of question and answer."""
+        return self.question_digest, self.answer_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,6 @@ class Assigned:
     guid: Guid
     entry: Entry | None
     key: Key
-
-    @property
-    def texts(self) -> tuple[str, str]:
-        """Digests of question and answer."""
-        return digest(self.key.question), digest(self.key.answer)
 
 
 def key(flashcard: Flashcard) -> Key:
@@ -83,8 +85,12 @@ def key(flashcard: Flashcard) -> Key:
     first = flashcard.shown[0]
     if flashcard.cloze is not None:
         solved = cloze.solved(first, flashcard.cloze)
-        return Key(_comparable(solved), _comparable(first))
-    return Key(_comparable(first), _comparable(flashcard.shown[1]))
+        return _key(_comparable(solved), _comparable(first))
+    return _key(_comparable(first), _comparable(flashcard.shown[1]))
+
+
+def _key(question: str, answer: str) -> Key:
+    return Key(question, answer, digest(question), digest(answer))
 
 
 def _comparable(side: str) -> str:
@@ -113,10 +119,7 @@ def assign(
     matched: dict[int, Entry] = {}
     found: list[Diagnostic] = []
     if entries:
-        candidates = [
-            _candidate(i, f, k) for i, (f, k) in enumerate(zip(flashcards, keys, strict=True))
-        ]
-        matched, found = match(_with_neighbours(candidates), entries)
+        matched, found = match(_candidates(flashcards, keys), entries)
     fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)})
     assigned: list[Assigned] = []
     for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
@@ -161,33 +164,29 @@ class _Fresh:
         return guid
 
 
-def _candidate(index: int, flashcard: Flashcard, own: Key) -> Candidate:
-    return Candidate(
-        index=index,
-        cloze=flashcard.cloze is not None,
-        path=flashcard.path,
-        line=flashcard.line,
-        block_id=flashcard.anchor,
-        question=own.question[:REMEMBERED],
-        answer=own.answer[:REMEMBERED],
-        question_digest=digest(own.question),
-        answer_digest=digest(own.answer),
-        context_digest=digest(*flashcard.context),
-        reviews=reviews_of(flashcard),
-        asked=frozenset(asked_digests(flashcard)),
-    )
-
-
-def _with_neighbours(candidates: list[Candidate]) -> list[Candidate]:
-    """Tell each flashcard which texts stand before and after it in its document."""
-    result: list[Candidate] = []
-    for before, own, after in zip(
-        [None, *candidates], candidates, [*candidates[1:], None], strict=False
-    ):
-        previous = before.texts if before and before.path == own.path else None
-        following = after.texts if after and after.path == own.path else None
-        result.append(replace(own, previous=previous, following=following))
-    return result
+def _candidates(flashcards: Sequence[Flashcard], keys: Sequence[Key]) -> list[Candidate]:
+    """The flashcards as they can be compared, each with the texts that stand around it."""
+    paths = [None, *(flashcard.path for flashcard in flashcards), None]
+    texts = [None, *(own.texts for own in keys), None]
+    return [
+        Candidate(
+            index=index,
+            cloze=flashcard.cloze is not None,
+            path=flashcard.path,
+            line=flashcard.line,
+            block_id=flashcard.anchor,
+            question=own.question[:REMEMBERED],
+            answer=own.answer[:REMEMBERED],
+            question_digest=own.question_digest,
+            answer_digest=own.answer_digest,
+            context_digest=digest(*flashcard.context),
+            reviews=reviews_of(flashcard),
+            asked=frozenset(asked_digests(flashcard)),
+            previous=texts[index] if paths[index] == flashcard.path else None,
+            following=texts[index + 2] if paths[index + 2] == flashcard.path else None,
+        )
+        for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True))
+    ]
 
 
 # ---------------------------------------------------------------- what is remembered
@@ -233,8 +232,8 @@ def remembered(
             block_id=flashcard.anchor,
             question=one.key.question[:REMEMBERED],
             answer=one.key.answer[:REMEMBERED],
-            question_digest=digest(one.key.question),
-            answer_digest=digest(one.key.answer),
+            question_digest=one.key.question_digest,
+            answer_digest=one.key.answer_digest,
             context_digest=digest(*flashcard.context),
             after=before.get(flashcard.path),
             # A review is no change: it must not make the ledger differ every day.

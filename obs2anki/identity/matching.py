@@ -92,31 +92,45 @@ class _Pools:
     """Unmatched entries that had left before."""
     new: dict[int, Candidate]
     """Unmatched flashcards, by index."""
-    vault: Sequence[str]
-    """The texts of the vault, today's and those remembered."""
-    reviewed: bool
-    """Whether the vault still holds reviews at all."""
+    vault: tuple[Sequence[_Old], Sequence[Candidate]]
+    """All of them, then and now."""
     matched: dict[int, Entry] = field(default_factory=dict)
-    then: Counter[Hashable] = field(default_factory=Counter)
-    """How often a text stood in the vault, and in each document."""
-    now: Counter[Hashable] = field(default_factory=Counter)
-    """How often a text stands there today."""
     unsure: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
     """For a flashcard: entries that are nearly as good as one another."""
 
+    # What an unchanged vault never asks for is counted only when it is asked for.
+
     @cached_property
     def words(self) -> Words:
-        """How telling each word of the vault is; counted only once it is needed."""
+        """How telling each word of the vault is."""
         from obs2anki.identity.words import Words
 
-        return Words(self.vault)
+        texts = [text for o in self.vault[0] for text in (o.entry.question, o.entry.answer)]
+        return Words([*texts, *(text for c in self.vault[1] for text in (c.question, c.answer))])
 
-    def count(self) -> None:
-        """Count each text, for the vault and for its document."""
-        for old in self.olds.values():
-            self.then.update(_texts(old.cloze, old.path, old.entry.context_digest, old.texts))
-        for new in self.new.values():
-            self.now.update(_texts(new.cloze, new.path, new.context_digest, new.texts))
+    @cached_property
+    def reviewed(self) -> bool:
+        """Whether the vault still holds reviews at all."""
+        return any(candidate.reviews for candidate in self.vault[1])
+
+    @cached_property
+    def then(self) -> Counter[Hashable]:
+        """How often each text stood in the vault, and in its document."""
+        live = (old for old in self.vault[0] if old.entry.gone is None)
+        return Counter(
+            place
+            for o in live
+            for place in _texts(o.cloze, o.path, o.entry.context_digest, o.texts)
+        )
+
+    @cached_property
+    def now(self) -> Counter[Hashable]:
+        """How often each text stands there today."""
+        return Counter(
+            place
+            for c in self.vault[1]
+            for place in _texts(c.cloze, c.path, c.context_digest, c.texts)
+        )
 
     def alone(self, cloze: bool, path: VaultPath | None, side: str, digest: str) -> Hashable:
         """A text that stands but once in its document (None: in the vault), then and now.
@@ -143,13 +157,8 @@ def match(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
         new={c.index: c for c in candidates},
-        vault=[
-            *(text for c in candidates for text in (c.question, c.answer)),
-            *(text for e in entries for text in (e.question, e.answer)),
-        ],
-        reviewed=any(c.reviews for c in candidates),
+        vault=(olds, candidates),
     )
-    pools.count()
     for one in PASSES:
         one(pools)
     return pools.matched, _findings(pools)
