@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs2anki import build, cloze, extract, plan, review
-from obs2anki.data import Note, Plan
+from obs2anki import build, cloze, extract, identity, plan, review
+from obs2anki.data import Entry, Note, Plan
 from obs2anki.destinations.package import Package
 from obs2anki.media import Library
 from obs2anki.settings import Settings
@@ -81,7 +83,7 @@ def document(flashcards: list[tuple[str, str, str]], version: int) -> str:
     return "#flashcards\n\n" + "\n\n".join(versions[version] for versions in flashcards) + "\n"
 
 
-def planned(vault: dict[str, str]) -> Plan:
+def planned(vault: dict[str, str], entries: Sequence[Entry] = (), now: int = 0) -> Plan:
     sources = tuple(written.source(text, path) for path, text in sorted(vault.items()))
     library = Library(
         Path("/vault").joinpath,
@@ -90,7 +92,8 @@ def planned(vault: dict[str, str]) -> Plan:
         100,
         lambda file: ("0" * 64, 1),
     )
-    return plan.make(plan.Vault("Vault", sources), SETTINGS, library, CLOCK)
+    clock = replace(CLOCK, now=CLOCK.now + now)
+    return plan.make(plan.Vault("Vault", sources), SETTINGS, library, clock, entries)
 
 
 def content(note: Note) -> tuple[object, ...]:
@@ -175,3 +178,46 @@ def test_comments_are_cut_and_nothing_is_added(text: str) -> None:
     cut = review.without_comments(text)
     assert len(cut) <= len(text)
     assert not list(review.comments(cut)) or len(cut) == len(text)
+
+
+vaults = st.dictionaries(
+    st.sampled_from(["a.md", "b.md", "c/d.md", "c/e.md"]),
+    documents.map(lambda flashcards: document(flashcards, 0)),
+    max_size=3,
+)
+
+
+@given(st.lists(vaults, min_size=2, max_size=4))
+def test_through_any_edits_no_guid_is_shared_and_planning_twice_changes_nothing(
+    states: list[dict[str, str]],
+) -> None:
+    entries: Sequence[Entry] = ()
+    for now, state in enumerate(states):
+        made = planned(state, entries, now)
+        guids = [p.guid for p in made.planned]
+        assert len(set(guids)) == len(guids)
+        again = planned(state, made.ledger, now + 100)
+        assert [content(note) for note in again.notes] == [content(note) for note in made.notes]
+        assert again.ledger == made.ledger
+        assert {entry.guid for entry in entries} <= {entry.guid for entry in made.ledger}
+        entries = made.ledger
+
+
+@given(vaults, vaults)
+def test_a_text_that_stands_once_before_and_after_keeps_its_guid_wherever_it_goes(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    first = planned(before)
+    second = planned(after, first.ledger, 1)
+    then, now = alone(first), alone(second)
+    assert all(then[texts] == now[texts] for texts in then.keys() & now.keys())
+
+
+def alone(made: Plan) -> dict[object, str]:
+    """GUIDs by what is asked and answered, of what stands but once and under no block id."""
+    texts = [(p.flashcard.cloze is None, identity.key(p.flashcard)) for p in made.planned]
+    return {
+        text: p.guid
+        for p, text in zip(made.planned, texts, strict=True)
+        if texts.count(text) == 1 and p.flashcard.anchor is None
+    }

@@ -368,6 +368,19 @@ def _grouped(
     return groups
 
 
+def _alike(
+    pools: _Pools,
+    olds: dict[Guid, _Old],
+    old_key: Callable[[_Old], Hashable],
+    new_key: Callable[[Candidate], Hashable],
+) -> Iterator[tuple[list[_Old], list[Candidate]]]:
+    """What has the same key on both sides."""
+    new = _grouped(pools.new.values(), new_key)
+    for key, group in _grouped(olds.values(), old_key).items():
+        if key in new:
+            yield group, new[key]
+
+
 def _unique(
     pools: _Pools,
     olds: dict[Guid, _Old],
@@ -375,9 +388,7 @@ def _unique(
     new_key: Callable[[Candidate], Hashable],
 ) -> None:
     """Pair what has a key that nobody else has, on either side."""
-    new = _grouped(pools.new.values(), new_key)
-    for key, group in _grouped(olds.values(), old_key).items():
-        rivals = new.get(key, [])
+    for group, rivals in _alike(pools, olds, old_key, new_key):
         if len(group) == len(rivals) == 1:
             pools.pair(group[0], rivals[0])
 
@@ -389,12 +400,10 @@ def _twins(
     new_key: Callable[[Candidate], Hashable],
 ) -> None:
     """Pair what reads the same; of several that read the same, reviews and neighbours decide."""
-    new = _grouped(pools.new.values(), new_key)
-    for key, group in _grouped(olds.values(), old_key).items():
-        rivals = new.get(key, [])
+    for group, rivals in _alike(pools, olds, old_key, new_key):
         if len(group) == len(rivals) == 1:
             pools.pair(group[0], rivals[0])
-        elif rivals:
+        else:
             _tell_twins_apart(pools, group, rivals)
 
 
