@@ -413,18 +413,36 @@ def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> 
     As many as before are paired in their order: nobody can see that twins changed places. If
     one has come or left, it is told by what stands around it.
     """
+    crowded = len(olds) * len(new) > _CROWD
+    if not crowded:
+        olds, new = _paired_by_reviews(pools, olds, new)
     if len(olds) == len(new):
         ordered = sorted(olds, key=lambda o: (o.path, o.order))
         for old, candidate in zip(ordered, sorted(new, key=lambda c: c.index), strict=True):
             pools.pair(old, candidate)
         return
-    if len(olds) * len(new) > _CROWD:
+    if crowded:
         return
     likely = [_Likely(_circumstances(old, c), old, c) for old in olds for c in new]
     # A copy made directly above leaves both with one neighbour each. They read the same, so the
     # author sees no difference; what stood there before is taken to be the lower one.
     nudged = [replace(p, score=p.score + MARGIN * new.index(p.new)) for p in likely if p.score > 0]
     _take_best(pools, nudged if len(olds) == 1 else [p for p in likely if p.score > 0])
+
+
+def _paired_by_reviews(
+    pools: _Pools, olds: list[_Old], new: list[Candidate]
+) -> tuple[list[_Old], list[Candidate]]:
+    """Pair twins that alone carry the same reviews; answers the rest."""
+    old_by = _grouped(olds, lambda o: o.entry.reviews or None)
+    new_by = _grouped(new, lambda c: c.reviews or None)
+    for reviews in old_by.keys() & new_by.keys():
+        if len(old_by[reviews]) == len(new_by[reviews]) == 1:
+            pools.pair(old_by[reviews][0], new_by[reviews][0])
+    return (
+        [old for old in olds if old.entry.guid in pools.olds or old.entry.guid in pools.gone],
+        [candidate for candidate in new if candidate.index in pools.new],
+    )
 
 
 _CROWD = 40_000
@@ -580,7 +598,7 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
         return 0.35 if alone or same == "answer" else 0.85
     if other.telling_kept:
         if len(text) <= _SHORT:
-            return 0.8
+            return 0.5 if other.name_kept else 0.8
         return 0.4 if alone else 0.6 if same == "answer" else 0.8
     return 0.8 if alone else 0.85
 

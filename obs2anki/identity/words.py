@@ -25,6 +25,9 @@ _UNSPACED = "\u2e80"
 SAMPLE = 20_000
 """Texts that are counted at most; more would not change what is rare."""
 
+_NAME = 6
+"""Texts up to which a word is a name: a flashcard counts twice or more, then and now."""
+
 _NEARLY = 75
 """Out of 100: how alike two words are that are one word, misspelt or inflected."""
 
@@ -39,9 +42,11 @@ class Compared:
     """Whether the most telling word of either text stands in both."""
     only_grown: bool
     """Whether words only came or only went, slips of the pen aside."""
+    name_kept: bool
+    """Whether a word stands in both that hardly any other flashcard has."""
 
 
-SAME = Compared(1.0, telling_kept=True, only_grown=True)
+SAME = Compared(1.0, telling_kept=True, only_grown=True, name_kept=True)
 """A text and itself."""
 
 
@@ -66,7 +71,7 @@ class Words:
         mine, yours = Counter(words(one)), Counter(words(other))
         if not mine or not yours:
             same = float(fuzz.ratio(one, other)) / 100
-            return Compared(same, same > 0.9, same > 0.9)
+            return Compared(same, same > 0.9, same > 0.9, same > 0.9)
         both = mine & yours
         left, come = list((mine - both).elements()), list((yours - both).elements())
         nearly = self._nearly(left, come)
@@ -78,7 +83,8 @@ class Words:
         added = len(come) - len(nearly)
         stayed = {*both, *(old for old, _, _ in nearly), *(new for _, new, _ in nearly)}
         kept = self._most_telling(mine) in stayed or self._most_telling(yours) in stayed
-        return Compared(weight / total, kept, not lost or not added)
+        name = any(self._count[word] <= _NAME for word in both)
+        return Compared(weight / total, kept, not lost or not added, name)
 
     def _most_telling(self, counted: Counter[str]) -> str:
         return max(counted, key=lambda word: (self.weight(word), word))
