@@ -55,6 +55,8 @@ class Round:
     """The ledger as it was before this run."""
     ledger: Path | None = None
     """Where the ledger is kept; None = this run does without."""
+    stateless: bool = False
+    """Whether the user wants it so."""
 
     @property
     def remembers(self) -> bool:
@@ -142,6 +144,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         today=(now.astimezone(zone) - rollover).date(),
         ledger=file,
         known=known,
+        stateless=request.stateless,
     )
 
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from obs2anki import ledger, vault
-from obs2anki.build import Outcome, Round, Verdict
+from obs2anki import identity, vault
+from obs2anki.build import Outcome, Verdict
 from obs2anki.data import (
     Card,
     CardState,
@@ -28,6 +28,7 @@ from obs2anki.data import (
     Diagnostic,
     LeftBehind,
     Note,
+    Planned,
     Severity,
     VaultPath,
 )
@@ -184,13 +185,8 @@ def of(outcome: Outcome) -> Report:
         skipped=_reasons(outcome),
         likely_separator=_likely_separator(outcome),
         advice=(*_backlog(decks), *_maximum_interval(outcome), *_fsrs(outcome)),
-        stateless=_is_stateless(outcome.round),
+        stateless=outcome.round.stateless,
     )
-
-
-def _is_stateless(round_: Round) -> bool:
-    """Whether there is no ledger though there could be: nobody but the user wants that."""
-    return round_.ledger is None and ledger.is_writable(round_.root / round_.settings.ledger)
 
 
 def _is_new(note: Note, delivery: Delivery | None) -> bool:
@@ -423,9 +419,25 @@ def _ledger(report: Report, _: Wording) -> Iterator[str]:
     if round_.ledger is not None and not round_.remembers:
         yield f"The ledger is {harmless(str(round_.ledger))}."
         yield "Keep it with the vault (commit or sync it): it knows flashcards again after an edit."
-    elif round_.ledger is None and not report.stateless:
+    elif report.stateless:
+        yield "Without the ledger (--stateless) what you reword becomes a new note."
+        if same := _sharing_a_question(round_.plan.planned):
+            yield _filled(
+                f"{same:,} flashcards share their question with another and are told apart by "
+                "their order: one that is added above takes over the note of the next."
+            )
+    elif round_.ledger is None and round_.remembers:
+        yield f"The ledger {harmless(str(report.place_of_ledger))} cannot be written,"
+        yield "so this export is not remembered. Give yourself the right to write there."
+    elif round_.ledger is None:
         yield f"There is no ledger: {harmless(str(report.place_of_ledger))} cannot be written."
         yield "So what you reword becomes a new note. Give yourself the right to write there."
+
+
+def _sharing_a_question(told: Sequence[Planned]) -> int:
+    """How many flashcards have a question that another has too."""
+    counted = Counter(identity.key(p.flashcard).question for p in told)
+    return sum(count for count in counted.values() if count > 1)
 
 
 def _table(report: Report, _: Wording) -> Iterator[str]:

@@ -828,3 +828,11 @@ def test_closed_streams_are_no_error(folder: Path) -> None:
     done = ended(child(["export", "sea"], folder, "sys.stdout = sys.stderr = None"))
     assert done == Ended(0, "", "")
     assert (folder / "sea.apkg").exists()
+
+
+def test_a_stateless_export_says_what_it_cannot_promise(folder: Path, capsys: Capture) -> None:
+    vault(folder / "sea", {"a.md": "Q;; A\nQ;; B\nOther;; C\n"})
+    said = run(["export", "sea", "--stateless"], capsys).out
+    assert "Without the ledger (--stateless) what you reword becomes a new note." in said
+    assert "2 flashcards share their question with another" in said
+    assert not (folder / "sea/.obs2anki").exists()
