@@ -285,7 +285,7 @@ class Note:
     mod: int
     """Seconds since the epoch: when the note's content last changed."""
     created: int
-    """Seconds since the epoch: when the flashcard was first seen."""
+    """Seconds since the epoch: from there on a package numbers its notes and cards."""
     path: VaultPath
     line: int
 
@@ -342,7 +342,7 @@ class Entry:
     reviews: tuple[str, ...]
     """As of the last change of its content, a text for each card; empty = never reviewed."""
     content: str
-    """Digest of fields, tags and media."""
+    """Digest of fields, tags and media; empty if it never became a note."""
     mod: int
     """Seconds since the epoch: when its content last changed."""
     seen: int
@@ -432,7 +432,7 @@ class Plan:
     left: tuple[Entry, ...] = ()
     """What was in the vault at the last run and is no more."""
     renamed: tuple[Renamed, ...] = ()
-    """Renamings that alone changed many notes, the largest first."""
+    """Renamings that alone changed notes, the one that changed most first."""
 
     @property
     def notes(self) -> tuple[Note, ...]:

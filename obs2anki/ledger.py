@@ -1,4 +1,4 @@
-"""The ledger: what obs2anki remembers of each flashcard, in a file beside the vault's notes.
+"""The ledger: what obs2anki remembers of each flashcard, in a file beside its documents.
 
     {"obs2anki": 1, "namespace": "obs2anki", "vault": "Biology"}
     {"guid": "vAuSF^~FyQ", "type": "single-line-basic", "path": "cells.md", "question": ...}

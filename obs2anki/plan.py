@@ -3,7 +3,7 @@
     plan.make(vault, settings, library, clock) -> Plan(planned, media, skipped, left behind, ...)
 
 The stages follow one another as they are told here: select, extract, place in decks, assign
-GUIDs, render, schedule, report. None of them reads a file or a clock.
+GUIDs, render, schedule, check, remember. None of them reads a file or a clock.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from obs2anki.notetypes import FIELDS
 from obs2anki.settings import Settings
 
 FIRST_SEEN = 1577836800
-"""2020-01-01, seconds since the epoch: the `mod` of a flashcard that is seen for the first time.
+"""2020-01-01, seconds since the epoch: `created` of every note, and `mod` of one that is new.
 
 Constant, so that two exports of one vault are the same bytes and no import overwrites anything.
 """

@@ -207,8 +207,8 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
     def write_to_db(self, cursor: sqlite3.Cursor, timestamp: float, id_gen: Iterator[int]) -> None:
         """Fill an empty database. `timestamp` is every notetype's `mod`; `id_gen` is not used.
 
-        genanki numbers notes and cards alike from the time of export; here each has the time at
-        which its flashcard was first seen, so that the same plan has the same numbers.
+        genanki numbers notes and cards alike from the time of export; here they count
+        from each note's `created`, so that the same plan has the same numbers.
         """
         super().write_to_db(cursor, timestamp, id_gen)  # the tables, and an empty collection
         self._describe(cursor, timestamp)

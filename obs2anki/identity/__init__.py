@@ -198,7 +198,7 @@ class Fate:
 
     deck: DeckName
     content: str
-    """Digest of fields, tags and media."""
+    """Digest of fields, tags and media; empty if it never became a note."""
     mod: int
     """Seconds since the epoch."""
     seen: int
