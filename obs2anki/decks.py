@@ -314,8 +314,7 @@ def _most_special(topics: Sequence[str], grammar: Grammar) -> str:
 
 def finished(deck: str, settings: Settings) -> tuple[str, int]:
     """Apply strip, depth and root; returns Anki's name of the deck, and the depth asked for."""
-    strip = [part for entry in settings.decks.strip for part in (entry.replace("/", "::"),)]
-    for entry in strip:
+    for entry in (strip.replace("/", "::") for strip in settings.decks.strip):
         if deck == entry or deck.startswith(entry + "::"):
             deck = deck[len(entry) :].removeprefix("::") or deck
             break

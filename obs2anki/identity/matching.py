@@ -237,13 +237,11 @@ def _renamed(
             texts = (entry.question_digest, entry.answer_digest)
             for path in places.get((entry.type is FlashcardType.CLOZE, texts), ()):
                 shared[entry.path][path] += 1
-    claims: Counter[VaultPath] = Counter()
     renamed: dict[VaultPath, VaultPath] = {}
     for path, counts in sorted(shared.items()):
         (best, most), *others = counts.most_common(2)
         if not others or most > 2 * others[0][1]:
             renamed[path] = best
-            claims[best] += 1
     return renamed
 
 
