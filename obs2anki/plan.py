@@ -456,5 +456,5 @@ def _headings(flashcard: Flashcard) -> tuple[str, ...]:
 
 def _state(fields: dict[str, str], tags: tuple[str, ...], deck: DeckName) -> str:
     """Digests of fields, tags and deck: what obs2anki wrote last, for a later comparison."""
-    content = (text for name, text in sorted(fields.items()))
+    content = (text for _, text in sorted(fields.items()))
     return " ".join((identity.digest(*content), identity.digest(*tags), identity.digest(deck)))

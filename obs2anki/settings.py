@@ -115,7 +115,10 @@ class Cards:
     source: bool = True
     """A link that opens the document in Obsidian."""
     vault: str | None = None
-    """The vault's name in links; None = the folder's, "" = none (Obsidian opens the last vault)."""
+    """The vault's name in links; None = the folder's at the first export, "" = none.
+
+    Without a name Obsidian opens the last vault.
+    """
 
 
 @dataclass(frozen=True, slots=True)
