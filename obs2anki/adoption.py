@@ -101,7 +101,7 @@ def adopt(request: Request, source: Path, step: Step = lambda sources: sources) 
     kept, where `source` cannot be read, and where it holds no note of this vault.
     """
     in_force, _ = vault.find_settings(request.vault, request.options)
-    file = request.vault / in_force.ledger
+    file = build.place_of_ledger(request.vault, in_force)
     with ledger.locked(file):
         before = _refuse_to_replace(file)
         stored = collection_notes.read(source)
@@ -130,7 +130,8 @@ def _refuse_to_replace(file: Path) -> tuple[Entry, ...]:
     live = sum(entry.gone is None for entry in known.entries) if known is not None else 0
     if live:
         raise Obs2ankiError(
-            f"There is a ledger already: {file} knows {live:,} flashcards, so it was not replaced. "
+            f"There is a ledger already: {file} knows {live:,} flashcard(s), so it was not "
+            "replaced. "
             f"If it is to be rebuilt, rename it (to {file.name}.old, say) and run this again."
         )
     if not ledger.is_writable(file):

@@ -110,7 +110,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
-    place = _ledger(request.vault, in_force)
+    place = place_of_ledger(request.vault, in_force)
     known = remembered(place)
     file = place if not request.stateless and ledger.is_writable(place) else None
     name = contents.name
@@ -156,11 +156,11 @@ def run(request: Request, deed: Deed, step: Step = lambda sources: sources) -> O
     if request.stateless:
         return deed(prepare(request, step))
     in_force, _ = vault.find_settings(request.vault, request.options)
-    with ledger.locked(_ledger(request.vault, in_force)):
+    with ledger.locked(place_of_ledger(request.vault, in_force)):
         return deed(prepare(request, step))
 
 
-def _ledger(root: Path, in_force: Settings) -> Path:
+def place_of_ledger(root: Path, in_force: Settings) -> Path:
     """Where the ledger is kept. Raises Obs2ankiError where a link leads it out of the vault."""
     place = root / in_force.ledger
     if not place.resolve().is_relative_to(root.resolve()):

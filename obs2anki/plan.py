@@ -106,10 +106,17 @@ class Vault:
     closed: tuple[VaultPath, ...] = ()
     """Folders that could not be read."""
 
-    def hides(self, path: VaultPath) -> bool:
-        """Whether a document may still be there, though it could not be read."""
-        unreadable = any(skipped.path == path for skipped in self.unreadable)
-        return unreadable or any(path.startswith(f"{folder}/") for folder in self.closed)
+    def hidden(self, entries: Sequence[Entry]) -> frozenset[Guid]:
+        """GUIDs of what may still stand in a document or a folder that could not be read."""
+        unreadable = {skipped.path for skipped in self.unreadable}
+        folders = tuple(f"{folder}/" for folder in self.closed)
+        if not unreadable and not folders:
+            return frozenset()
+        return frozenset(
+            entry.guid
+            for entry in entries
+            if entry.gone is None and (entry.path in unreadable or entry.path.startswith(folders))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,9 @@ def make(
     gathered.skipped += vault.unreadable
 
     flashcards = [flashcard for flashcard, _ in gathered.placed]
-    unseen = [entry for entry in entries if entry.gone is None and vault.hides(entry.path)]
-    seen = [entry for entry in entries if entry not in unseen] if unseen else entries
+    hidden = vault.hidden(entries)
+    unseen = [entry for entry in entries if entry.guid in hidden]
+    seen = [entry for entry in entries if entry.guid not in hidden]
     assigned, unsure = identity.assign(flashcards, settings.namespace, seen, unseen)
     desk = _Desk(settings, library, clock, vault.name)
     planned = tuple(

@@ -330,7 +330,7 @@ def test_a_ledger_that_is_in_use_is_not_replaced(tmp_path: Path) -> None:
     root, deck = school(tmp_path), tmp_path / "deck.apkg"
     export(root, deck)
     before = ledger_file(root).read_bytes()
-    with pytest.raises(Obs2ankiError, match=r"knows 9 flashcards.*ledger\.jsonl\.old"):
+    with pytest.raises(Obs2ankiError, match=r"knows 9 flashcard\(s\).*ledger\.jsonl\.old"):
         adopt(root, deck)
     assert ledger_file(root).read_bytes() == before
 

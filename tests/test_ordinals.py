@@ -289,3 +289,9 @@ def test_a_different_answer_of_the_text_never_gets_an_ordinal_that_another_had(
         for pair in told(text, kept).split():
             answer, number = pair.split("=c")
             assert owners.setdefault(int(number), answer) == answer
+
+
+@pytest.mark.parametrize("mark", ["", "- ", "> ", "1. ", "## ", "- [ ] "])
+def test_in_a_list_a_quote_or_a_heading_the_place_decides_as_well(mark: str) -> None:
+    assert after(f"{mark}==x== is not x", f"{mark}x is not ==x==") == "x=c2"
+    assert after(f"{mark}The ==big sun== shines", f"{mark}The big ==sun== shines") == "sun=c1"

@@ -10,13 +10,12 @@ people, or two copies of a vault, get the same GUIDs for the same text without t
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from obs2anki import cloze, markdown
+from obs2anki import cloze
 from obs2anki.data import (
     DeckName,
     Diagnostic,
@@ -28,9 +27,9 @@ from obs2anki.data import (
     Sm2Review,
     VaultPath,
 )
-from obs2anki.identity.digests import digest
 from obs2anki.identity.matching import Candidate, match
 from obs2anki.identity.ordinals import Ordinals, asked_digests, keep
+from obs2anki.identity.texts import comparable, digest
 
 __all__ = [
     "Assigned",
@@ -43,8 +42,6 @@ __all__ = [
     "note_id",
     "remembered",
 ]
-
-_MARKS = re.compile(r"^(?:(?:[-*+>]|#{1,6}|[0-9]{1,3}[.)]|\[[ xX]\]) )+")
 
 REMEMBERED = 200
 """Characters of a question, and of an answer, that the ledger keeps."""
@@ -85,18 +82,12 @@ def key(flashcard: Flashcard) -> Key:
     first = flashcard.shown[0]
     if flashcard.cloze is not None:
         solved = cloze.solved(first, flashcard.cloze)
-        return _key(_comparable(solved), _comparable(first))
-    return _key(_comparable(first), _comparable(flashcard.shown[1]))
+        return _key(comparable(solved), comparable(first))
+    return _key(comparable(first), comparable(flashcard.shown[1]))
 
 
 def _key(question: str, answer: str) -> Key:
     return Key(question, answer, digest(question), digest(answer))
-
-
-def _comparable(side: str) -> str:
-    """A side without the marks of a list, a quote or a heading that open it."""
-    text = markdown.normalised(side)
-    return _MARKS.sub("", text) or text
 
 
 # ---------------------------------------------------------------- GUIDs

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 
 from obs2anki import cloze
 from obs2anki.data import Cloze, Entry, Flashcard, Ordinal
-from obs2anki.identity.digests import digest
+from obs2anki.identity.texts import comparable, digest
 from obs2anki.markdown import normalised
 
 
@@ -47,10 +47,10 @@ def keep(flashcard: Flashcard, entry: Entry | None, patterns: cloze.Patterns) ->
         found = {one.card: one.card for one in asked}
         return _result(flashcard.card_count, asked, found, ())
     text = flashcard.shown[0]
-    solved = normalised(cloze.solved(text, flashcard.cloze))
+    solved = comparable(cloze.solved(text, flashcard.cloze))
     if digest(solved) == entry.question_digest:
         # Only marks came and went, so that the place in the text says which is which.
-        spans = _spans(normalised(text), patterns)
+        spans = _spans(comparable(text), patterns)
         found = _by_place(asked, entry, spans, _spans(entry.answer, patterns))
     else:
         found = _known(asked, entry, patterns, solved)
