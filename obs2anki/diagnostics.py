@@ -77,7 +77,6 @@ RULES: dict[str, Rule] = {
     # -- O8 identity
     "O802": Rule(W_, "cannot tell flashcards apart", "This flashcard may be one of two that were exported before: {0}. It gets a new note, and the old ones stay as they are.", "To decide it, give the flashcard a block id (such as ^norway) before you reword it."),
     "O803": Rule(I_, "another notetype", "This flashcard became a cloze, or ceased to be one. Anki cannot merge the two, so it is a new note.", "The old note stays in Anki until you delete it."),
-    "O801": Rule(I_, "same question twice", "The same question stands at {0}.", "Nothing is to be done; give one of them a block id to tell them apart for ever."),
 }
 
 

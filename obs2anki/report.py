@@ -135,8 +135,6 @@ class Report:
     likely_separator: str | None
     """What looks like a separator above so many orphans that it may well be one."""
     advice: tuple[Advice, ...] = field(default=())
-    stateless: bool = False
-    """Whether the run did without a ledger that the vault would have taken."""
 
     @property
     def anki_updates(self) -> int:
@@ -185,7 +183,6 @@ def of(outcome: Outcome) -> Report:
         skipped=_reasons(outcome),
         likely_separator=_likely_separator(outcome),
         advice=(*_backlog(decks), *_maximum_interval(outcome), *_fsrs(outcome)),
-        stateless=outcome.round.stateless,
     )
 
 
@@ -390,7 +387,7 @@ def _updates(report: Report, changed: int) -> Iterator[str]:
         return
     if round_.ledger is not None:
         why = "the ledger begins with this export and knows of no earlier change."
-    elif report.stateless:
+    elif round_.stateless:
         why = "without the ledger (--stateless) a deck adds notes and never overwrites any."
     else:
         why = "a vault that is read-only takes no ledger, and so a deck never overwrites a note."
@@ -419,7 +416,7 @@ def _ledger(report: Report, _: Wording) -> Iterator[str]:
     if round_.ledger is not None and not round_.remembers:
         yield f"The ledger is {harmless(str(round_.ledger))}."
         yield "Keep it with the vault (commit or sync it): it knows flashcards again after an edit."
-    elif report.stateless:
+    elif round_.stateless:
         yield "Without the ledger (--stateless) what you reword becomes a new note."
         if same := _sharing_a_question(round_.plan.planned):
             yield _filled(
