@@ -53,7 +53,7 @@ EMPTY = Rendered("")
 
 # Letters, digits and such marks as mean nothing to Markdown, beginning with a letter.
 _PLAIN = re.compile(
-    r"""[^\W\d_](?:[^\W_]|[ ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]|[.:](?!\S)|-(?=\w))*"""
+    r"""[^\W\d_](?:[^\W_]++|[ ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]++|[.:](?!\S)|-(?=\w))*+"""
 )
 
 

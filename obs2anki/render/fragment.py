@@ -9,11 +9,11 @@ step is linear in the length of the text, whatever stands in it.
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Callable
 from functools import cached_property
 from html import escape
 from typing import Protocol
@@ -48,29 +48,34 @@ def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
         text = _BLOCK_ID.sub("", text)
     if "[!sr|" in text:
         text = _SR_CALLOUT.sub("", text)
-    lines = _without_edges(text.split("\n")) if "\n" in text else [text]
-    if len(lines) <= 1:
-        return _one_line(lines[0].strip()) if lines else ""
-    return _with_code(_several_lines(lines, shelf), shelf)
+    text = _without_edges(text)
+    if "\n" not in text:
+        return _one_line(text.strip())
+    text = _several_lines(text, shelf)
+    return _with_code(text, shelf) if shelf.bodies else text
 
 
 def _clean(text: str, *, tokens: bool) -> str:
     r"""NFC with `\n` alone between lines, and none of what no field may hold."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROL_BUT_TOKENS.sub("", text) if tokens else without_control(text)
+    if not text.replace("\n", "").isprintable():  # a quick look, which says no too often
+        text = _CONTROL_BUT_TOKENS.sub("", text) if tokens else without_control(text)
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 # ---------------------------------------------------------------- inside of lines
 
 _INLINE = re.compile(r"\$|\[\[|%%|<!--|~|```")
+# It begins with a set of characters, for which a regex engine searches fast.
 _STOP = re.compile(
-    r"\\."  # escaped: whatever follows means nothing
-    r"|`+|~+|\$\$?|%%|<!--"
-    r"|!?\[\[(?P<inner>[^\[\]\n]+)\]\]"
-    r"|https?://[^\s<>`)]*"  # in an address and in a tag, `$` and `~` are just that
-    r"|</?[A-Za-z][^<>\n]*>",
+    r"[\\`~$%<!\[:](?:"
+    r"(?<=\\)."  # escaped: whatever follows means nothing
+    r"|(?<=`)`*|(?<=~)~*|(?<=\$)\$?|(?<=%)%"
+    r"|(?<=<)(?:!--|/?[A-Za-z][^<>\n]*>)"  # in a tag and in an address, `$` and `~` are just that
+    r"|(?:(?<=http:)|(?<=https:))//[^\s<>`)]*"
+    r"|(?:(?<=\[)|(?<=!)\[)\[(?P<inner>[^\[\]\n]+)\]\]"
+    r")",
     re.DOTALL,
 )
 _BLANK_OR_BLOCK = re.compile(
@@ -95,18 +100,18 @@ class _Ahead:
             known = self._found[needle] = self.text.find(needle, start)
         return known
 
-    @cached_property
-    def _dollars(self) -> tuple[list[int], list[int]]:
-        """Dollars that are not escaped; those of them that another follows."""
-        found = (m.start() for m in re.finditer(r"\\.|\$", self.text, re.DOTALL) if m[0] == "$")
-        single = list(found)
-        return single, [at for at, after in itertools.pairwise(single) if after == at + 1]
+    def unescaped(self, needle: str, start: int) -> int:
+        """The first `needle` from `start` on that no backslash takes the meaning from, or -1."""
+        at = self.find(needle, start)
+        while at > 0 and self.text[at - 1] == "\\" and self._escaped(at):
+            at = self._found[needle] = self.text.find(needle, at + 1)
+        return at
 
-    def dollar(self, start: int, double: bool) -> int:
-        """The next `$` or `$$` from `start` on, or -1."""
-        places = self._dollars[double]
-        index = bisect_left(places, start)
-        return places[index] if index < len(places) else -1
+    def _escaped(self, at: int) -> bool:
+        first = at
+        while first and self.text[first - 1] == "\\":
+            first -= 1
+        return (at - first) % 2 == 1
 
     @cached_property
     def _breaks(self) -> list[int]:
@@ -114,6 +119,8 @@ class _Ahead:
 
     def same_paragraph(self, start: int, end: int) -> bool:
         """Whether no blank line, list item or heading begins between the two places."""
+        if not 0 <= self.find("\n", start) < end:
+            return True
         index = bisect_left(self._breaks, start)
         return index == len(self._breaks) or self._breaks[index] >= end
 
@@ -211,7 +218,7 @@ class _Scan:
     def _maths(self, stop: re.Match[str]) -> tuple[str, int]:
         text, start = self.text, stop.end()
         display = stop[0] == "$$"
-        close = self.ahead.dollar(start, display)
+        close = self.ahead.unescaped(stop[0], start)
         if close <= start:
             return stop[0], start
         content = text[start:close]
@@ -272,14 +279,18 @@ _CALLOUT = re.compile(r"\[!([A-Za-z0-9_-]+)(?:\|[^\]\n]*)?\][+-]?")
 _LONE = re.compile(r"[-*+#>]|[0-9]{1,9}[.)]|#{2,6}")
 
 
-def _without_edges(lines: list[str]) -> list[str]:
-    """Lines without the blank ones and the thematic breaks at either end."""
+def _without_edges(text: str) -> str:
+    """Text without the blank lines and the thematic breaks at either end."""
+    last = text.rfind("\n") + 1
+    if text[:1].strip().strip("-*_") and text[last : last + 1].strip().strip("-*_"):
+        return text
+    lines = text.split("\n")
     start, end = 0, len(lines)
     while start < end and _is_edge(lines[start]):
         start += 1
     while end > start and _is_edge(lines[end - 1]):
         end -= 1
-    return lines[start:end]
+    return "\n".join(lines[start:end])
 
 
 def _without_blank_end(code: str, *, quoted: bool) -> str:
@@ -337,23 +348,29 @@ def _without_closing_hashes(line: str, start: int, end: int) -> int:
     return at
 
 
-def _several_lines(lines: list[str], shelf: Shelf) -> list[str]:
-    lines = _dedented(lines)
-    if any("    " in line or "\t" in line for line in lines):
-        lines = _without_code_by_indentation(lines)
-    if any(">>>>" in line or "> > > >" in line for line in lines):
-        lines = [_shallow(line) for line in lines]
-    if any("[!" in line for line in lines):
-        lines = _with_callout_titles(lines, shelf)
-    return lines
+def _several_lines(text: str, shelf: Shelf) -> str:
+    steps: list[Callable[[list[str]], list[str]]] = []
+    if text[0] in " \t":
+        steps.append(_dedented)
+    if _WIDE_GAP.search(text):
+        steps.append(_without_code_by_indentation)
+    if ">>>>" in text or "> > > >" in text:
+        steps.append(lambda lines: [_shallow(line) for line in lines])
+    if "[!" in text:
+        steps.append(lambda lines: _with_callout_titles(lines, shelf))
+    if not steps:
+        return text
+    lines = text.split("\n")
+    for step in steps:
+        lines = step(lines)
+    return "\n".join(lines)
 
 
 def _columns(indent: str, start: int = 0) -> int:
-    """How wide white space is; a tab goes to the next multiple of four."""
-    column = start
-    for character in indent:
-        column += 4 - column % 4 if character == "\t" else 1
-    return column
+    """How wide white space is that begins in column `start`; tabs go to multiples of four."""
+    if "\t" not in indent:
+        return len(indent)
+    return len((" " * start + indent).expandtabs(4)) - start
 
 
 def _split_indent(line: str) -> tuple[int, str]:
@@ -375,6 +392,9 @@ def _moved(line: str, by: int) -> str:
 
 
 _QUOTES = re.compile(r"(?:[ \t]{0,3}>[ ]?)*")
+# After the start of a line or a mark: nothing else is ever taken for code.
+_WIDE_GAP = re.compile(r"[\n>*+.)-] {0,4}(?:(?<=    )|\t)")
+_ITEM_MARKS = frozenset("-*+0123456789")
 _ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
 _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines
 
@@ -393,7 +413,7 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
         prefix = quotes[0] if quotes else ""
         if prefix.count(">") != depth:
             depth, items = prefix.count(">"), []
-        column, bare = _split_indent(line[len(prefix) :])
+        column, bare = _split_indent(line[len(prefix) :] if prefix else line)
         if not bare:
             result.append(line)
             continue
@@ -402,9 +422,9 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
         found, written = items[-1] if items else (0, 0)
         beyond = column - found
         at = written + (beyond if beyond < 4 else 0)
-        if not is_break(bare):
+        if bare[0] in _ITEM_MARKS and not is_break(bare):
             bare = _noting_items(bare, column, at, items)
-        result.append(prefix + " " * at + bare)
+        result.append(f"{prefix}{' ' * at}{bare}")
     return result
 
 
@@ -414,7 +434,7 @@ def _noting_items(bare: str, column: int, at: int, items: list[tuple[int, int]])
     start = 0
     while len(opened) < _MAX_OPENED and (item := _ITEM.match(bare, start)):
         mark = len(item[1])
-        gap = _columns(item[2], column + mark) - column - mark
+        gap = _columns(item[2], (column + mark) % 4)
         gap = gap if 1 <= gap <= 4 else 1
         items.append((column + mark + gap, at + mark + gap))
         column, at = items[-1]
@@ -451,10 +471,9 @@ def _with_callout_titles(lines: list[str], shelf: Shelf) -> list[str]:
 _BODY_LINE = re.compile(f"([ \t]*)([^\n]*?){BODY}([0-9]+)\ufdd1")
 
 
-def _with_code(lines: list[str], shelf: Shelf) -> str:
+def _with_code(text: str, shelf: Shelf) -> str:
     """The text with fenced code back in it, moved as far as its fence was."""
-    if not shelf.bodies:
-        return "\n".join(lines)
+    lines = text.split("\n")
     return "\n".join(_body(line, shelf) if BODY in line else line for line in lines)
 
 

@@ -36,7 +36,7 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
 
     Deletions, if any are marked, are still tokens in it, and maths stands between its marks.
     """
-    raw = bool(_MAY_BE_HTML.search(markdown))
+    raw = "<" in markdown and bool(_MAY_BE_HTML.search(markdown))
     escaped = raw and markdown.count("<") > _MOST_TAGS
     options = _options(strict_line_breaks, _has_footnotes(markdown), _has_tables(markdown), escaped)
     result = comrak.render_markdown(markdown, *options)
@@ -45,8 +45,12 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     if "footnote" in result:
         result = _plain_footnotes(result)
     result = _without_delimiters(inert(result))
-    if raw or not shelf.empty or "<a " in result or "<img" in result:
-        result = _Walk(shelf, links).over(result)
+    if raw or shelf.callouts:
+        result = _Walk(shelf, links).over(result, _PIECE)
+    elif "<a " in result or "<img" in result or ("<code" in result and not shelf.empty):
+        result = _Walk(shelf, links).over(result, _OWN_PIECE)
+    elif shelf.atoms:
+        result = _Walk(shelf, links).over_tokens(result)
     return _unwrapped(result.rstrip("\n"))
 
 
@@ -207,11 +211,18 @@ def _unwrapped(result: str) -> str:
     return result
 
 
-_PIECE = re.compile(
-    f"<blockquote>\n?<p>·{CALLOUT}(?P<callout>[0-9]+)\ufdd1·"
-    f"|{TOKEN.pattern}"
-    r'|<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*)(?P<rest>[^">]*(?:"[^"]*"[^">]*)*)>'
-)
+def _pieces(names: str) -> re.Pattern[str]:
+    """What a walk stops at: tokens, and the tags of these names."""
+    return re.compile(
+        f"<blockquote>\n?<p>·{CALLOUT}(?P<callout>[0-9]+)\ufdd1·"
+        f"|{TOKEN.pattern}"
+        rf'|<(?P<close>/?)(?P<name>{names})\b(?P<rest>[^">]*(?:"[^"]*"[^">]*)*)>'
+    )
+
+
+_PIECE = _pieces("[a-zA-Z][a-zA-Z0-9]*")
+_OWN_PIECE = _pieces("a|code|img|pre")
+"""Of the tags that Markdown alone makes, those that have to be looked at."""
 _ATTRIBUTE = re.compile(r'([a-zA-Z][a-zA-Z-]*)="([^"]*)"')
 _TOKEN_IN_TAG = re.compile("[\ufdd0-\ufdd7]")
 
@@ -233,17 +244,21 @@ class _Walk:
         """For each block quote that is open: whether it is a callout."""
         self.in_title = False
 
-    def over(self, page: str) -> str:
+    def over(self, page: str, pieces: re.Pattern[str]) -> str:
         """The page, mended."""
-        mended = _PIECE.sub(self._piece, page)
+        mended = pieces.sub(self._piece, page)
         return mended.replace(_EMPTY_CONTENT, "") if self.shelf.callouts else mended
+
+    def over_tokens(self, page: str) -> str:
+        """The same for a page that holds neither links, images, code nor callouts."""
+        return TOKEN.sub(lambda match: self._token(match[0], match[1], match[2]), page)
 
     def _piece(self, match: re.Match[str]) -> str:
         if match["callout"] is not None:
             return self._callout(int(match["callout"]))
         name = match["name"]
         if name is None:
-            return self._token(match)
+            return self._token(match[0], match[2], match[3])
         closing = bool(match["close"])
         match name.lower():
             case "a":
@@ -265,13 +280,12 @@ class _Walk:
             return self.shelf.source(match[0])
         return match[0]
 
-    def _token(self, match: re.Match[str]) -> str:
-        kind, number = match[2], int(match[3])
+    def _token(self, token: str, kind: str, number: str) -> str:
         if kind == CALLOUT:
             return ""
         if kind != ATOM:
-            return match[0]
-        atom = self.shelf.atoms[number]
+            return token
+        atom = self.shelf.atoms[int(number)]
         if self.code > 0:
             return attribute(atom.source)
         if self.anchors and atom.in_link is not None:
