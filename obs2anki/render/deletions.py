@@ -50,6 +50,13 @@ class Asked:
         """`{{c1,3::`."""
         return "{{c" + ",".join(map(str, self.numbers)) + "::"
 
+    @property
+    def closing(self) -> str:
+        """`::hint}}`."""
+        if not self.hint:
+            return "}}"
+        return f"::{self.hint}" + (_GAP if self.hint.endswith("}") else "") + "}}"
+
 
 class _Kind(Enum):
     TEXT = auto()
@@ -75,9 +82,34 @@ def placed(page: str, asked: dict[int, Asked]) -> str:
     `asked` is by the number of the token. A deletion that overlaps elements asks each piece of
     text in it; one in which nothing is to be seen is left out.
     """
+    if (quickly := _placed_in_text(page, asked)) is not None:
+        return quickly
     nodes = _nodes(page)
     whole, broken = _paired(nodes, asked)
     return _Writer(asked, whole, broken).written(nodes)
+
+
+_IN_TEXT = re.compile(f"·{OPEN}([0-9]+)\ufdd1·([^<·\ufdd0-\ufdef]*)·{CLOSE}\\1\ufdd1·")
+_ENDS_BADLY = ("}", ":")
+
+
+def _placed_in_text(page: str, asked: dict[int, Asked]) -> str | None:
+    """The page, if each deletion is a run of text with nothing in it that needs care."""
+    if "{{c" in page or ("\\" in page and "<code" in page):
+        return None
+    placed: set[int] = set()
+
+    def cloze(match: re.Match[str]) -> str:
+        number, answer = int(match[1]), match[2]
+        if number not in asked or number in placed or not answer.strip():
+            return match[0]
+        if answer.endswith(_ENDS_BADLY) or _IN_CLOZE.search(answer):
+            return match[0]
+        placed.add(number)
+        return f"{asked[number].opening}{answer}{asked[number].closing}"
+
+    page = _IN_TEXT.sub(cloze, page)
+    return page if OPEN not in page and CLOSE not in page else None
 
 
 def _nodes(page: str) -> list[_Node]:
@@ -221,13 +253,11 @@ class _Writer:
 
     def _end(self, number: int) -> None:
         """The hint, if there is one, and the end; what went before never runs into either."""
-        hint = "" if number in self.hinted else self.asked[number].hint
+        closing = "}}" if number in self.hinted else self.asked[number].closing
         self.hinted.add(number)
-        if self.last == "}" or (self.last == ":" and hint):
+        if self.last == "}" or (self.last == ":" and closing[0] == ":"):
             self.out.append(" " if self.maths else _GAP)
-        if hint:
-            self.out.append(f"::{hint}" + (_GAP if hint.endswith("}") else ""))
-        self.out.append("}}")
+        self.out.append(closing)
         self.last = ""
 
     def _apart(self, text: str) -> str:

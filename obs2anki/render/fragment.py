@@ -25,6 +25,7 @@ MAX_QUOTES = 32
 """Block quotes nest no deeper: a browser would not show it, and a parser's time is its depth."""
 
 # Tokens of deletions are the only noncharacters that a text may bring along.
+_ASCII_CONTROL = bytes(code for code in range(128) if re.match(f"[{CONTROL}]", chr(code)))
 _CONTROL_BUT_TOKENS = re.compile(f"[{CONTROL}\ufdd3-\ufdef]")
 
 
@@ -42,11 +43,11 @@ def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
     `text` may hold tokens of deletions; every other noncharacter is dropped.
     """
     text = _clean(text, tokens=bool(shelf.opened))
-    if _INLINE.search(text):
+    if _may_hold_inline(text):
         text = _Scan(text, shelf, links).result()
     if "^" in text:
         text = _BLOCK_ID.sub("", text)
-    if "[!sr|" in text:
+    if "[" in text and "[!sr|" in text:
         text = _SR_CALLOUT.sub("", text)
     text = _without_edges(text)
     if "\n" not in text:
@@ -59,14 +60,30 @@ def _clean(text: str, *, tokens: bool) -> str:
     r"""NFC with `\n` alone between lines, and none of what no field may hold."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.replace("\n", "").isprintable():  # a quick look, which says no too often
-        text = _CONTROL_BUT_TOKENS.sub("", text) if tokens else without_control(text)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if text.isascii():
+        # The quickest of all ways to see that there is nothing to be done.
+        if len(text.encode().translate(None, _ASCII_CONTROL)) == len(text):
+            return text
+        return without_control(text)
+    text = _CONTROL_BUT_TOKENS.sub("", text) if tokens else without_control(text)
+    return unicodedata.normalize("NFC", text)
 
 
 # ---------------------------------------------------------------- inside of lines
 
-_INLINE = re.compile(r"\$|\[\[|%%|<!--|~|```")
+
+def _may_hold_inline(text: str) -> bool:
+    """A quick look whether there may be anything to be put aside or taken out."""
+    return (
+        "$" in text
+        or "~" in text
+        or ("[" in text and "[[" in text)
+        or ("%" in text and "%%" in text)
+        or ("<" in text and "<!--" in text)
+        or ("`" in text and "```" in text)
+    )
+
+
 # It begins with a set of characters, for which a regex engine searches fast.
 _STOP = re.compile(
     r"[\\`~$%<!\[:](?:"
@@ -352,11 +369,11 @@ def _several_lines(text: str, shelf: Shelf) -> str:
     steps: list[Callable[[list[str]], list[str]]] = []
     if text[0] in " \t":
         steps.append(_dedented)
-    if _WIDE_GAP.search(text):
+    if ("    " in text or "\t" in text) and _WIDE_GAP.search(text):
         steps.append(_without_code_by_indentation)
-    if ">>>>" in text or "> > > >" in text:
+    if ">" in text and (">>>>" in text or "> > > >" in text):
         steps.append(lambda lines: [_shallow(line) for line in lines])
-    if "[!" in text:
+    if ">" in text and "[!" in text:
         steps.append(lambda lines: _with_callout_titles(lines, shelf))
     if not steps:
         return text
@@ -409,8 +426,7 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
     items: list[tuple[int, int]] = []  # columns of the items' content: as found, as written
     depth = 0
     for line in lines:
-        quotes = _QUOTES.match(line)
-        prefix = quotes[0] if quotes else ""
+        prefix = _quotes(line) if ">" in line else ""
         if prefix.count(">") != depth:
             depth, items = prefix.count(">"), []
         column, bare = _split_indent(line[len(prefix) :] if prefix else line)
@@ -422,7 +438,7 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
         found, written = items[-1] if items else (0, 0)
         beyond = column - found
         at = written + (beyond if beyond < 4 else 0)
-        if bare[0] in _ITEM_MARKS and not is_break(bare):
+        if bare[0] in _ITEM_MARKS and not (bare[-1] in "-* \t" and is_break(bare)):
             bare = _noting_items(bare, column, at, items)
         result.append(f"{prefix}{' ' * at}{bare}")
     return result
@@ -443,11 +459,17 @@ def _noting_items(bare: str, column: int, at: int, items: list[tuple[int, int]])
     return opened + bare[start:]
 
 
+def _quotes(line: str) -> str:
+    """The bars that a line begins with."""
+    match = _QUOTES.match(line)
+    return match[0] if match else ""
+
+
 def _shallow(line: str) -> str:
-    quotes = _QUOTES.match(line)
-    if not quotes or quotes[0].count(">") <= MAX_QUOTES:
+    quotes = _quotes(line)
+    if quotes.count(">") <= MAX_QUOTES:
         return line
-    return "> " * MAX_QUOTES + line[quotes.end() :].lstrip("> \t")
+    return "> " * MAX_QUOTES + line[len(quotes) :].lstrip("> \t")
 
 
 _CALLOUT_LINE = re.compile(r"((?:[ \t]{0,3}>[ ]?)+)[ \t]*" + _CALLOUT.pattern + r"[ \t]*")

@@ -44,7 +44,10 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     result = _sanitised(result) if raw and not escaped else result.replace(" />", ">")
     if "footnote" in result:
         result = _plain_footnotes(result)
-    result = _without_delimiters(inert(result))
+    if "[" in result:
+        result = inert(result)
+    if "\\" in result:
+        result = _without_delimiters(result)
     if raw or shelf.callouts:
         result = _Walk(shelf, links).over(result, _PIECE)
     elif "<a " in result or "<img" in result or ("<code" in result and not shelf.empty):
@@ -189,8 +192,6 @@ _FOOTNOTE_TAGS = re.compile(r'<li id="fn-[^>]*>|<section class="footnotes"[^>]*>
 
 def _without_delimiters(result: str) -> str:
     r"""HTML in which an author's own `\\(` is no maths: only `$` is that in Obsidian."""
-    if "\\(" not in result and "\\[" not in result:
-        return result
     return _CODE_OR_TAG_OR_DELIMITER.sub(
         lambda m: "\\<span></span>" if m[0] == "\\" else m[0], result
     )
