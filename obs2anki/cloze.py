@@ -58,11 +58,14 @@ class _Matcher:
     """Numbers of the groups; the sequence's is 0 for simple clozes."""
 
     def search(self, text: str) -> bool:
-        return all(literal in text for literal in self.literals) and bool(self.regex.search(text))
+        return self.may_match(text) and bool(self.regex.search(text))
+
+    def may_match(self, text: str) -> bool:
+        return all(map(text.__contains__, self.literals))
 
     def deletions(self, text: str) -> Iterator[_Found]:
         """Start, raw text, answer, hint and sequence of each match."""
-        if not all(literal in text for literal in self.literals):
+        if not self.may_match(text):
             return
         for match in self.regex.finditer(text):
             sequence = match.group(self.sequence) if self.sequence else ""
@@ -175,7 +178,11 @@ def found_in(line: str, patterns: Patterns) -> bool:
     """Whether any pattern matches in this line, which makes its block a cloze flashcard."""
     # The simple form of a pattern matches wherever its numbered or overlapping form does,
     # unless its slots stand in other places: so all three are asked.
-    return any(pattern[kind].search(line) for pattern in patterns for kind in reversed(_PRIORITY))
+    for pattern in patterns:
+        for matcher in pattern.values():
+            if matcher.search(line):
+                return True
+    return False
 
 
 NOTHING = Cloze(ClozeKind.SIMPLE, (), 0)

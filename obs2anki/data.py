@@ -202,6 +202,28 @@ class Flashcard:
             return self.cloze.cards
         return 2 if self.type.reversed else 1
 
+    def filed(self, topics: tuple[str, ...], tags: tuple[str, ...]) -> Flashcard:
+        """The same flashcard with its topics and tags."""
+        # By name `dataclasses.replace` would do it, in four times the time.
+        return Flashcard(
+            self.type,
+            self.path,
+            self.line,
+            self.end_line,
+            self.sides,
+            self.shown,
+            self.cloze,
+            self.block_id,
+            self.anchor,
+            self.context,
+            self.leading_tag,
+            topics,
+            tags,
+            self.reviews,
+            self.rtl,
+            self.own_line,
+        )
+
     def review(self, ordinal: int) -> Review | None:
         """The review of the plugin's card `ordinal` (0-based), if it has one."""
         return self.reviews[ordinal] if ordinal < len(self.reviews) else None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, groupby, islice
 
@@ -105,7 +105,8 @@ def place(
     finds no deck is left out with a finding, as the plugin drops it, unless the settings take
     every reviewed document.
     """
-    lines = _TagLines(document, flashcards)
+    lines = _TagLines(document, flashcards, settings.grammar)
+    names: dict[str, tuple[str, int]] = {}
     needs_topic = settings.plugin and not settings.select.reviewed
     key_deck = _key_deck(document, settings)
     placed: list[Placed] = []
@@ -120,12 +121,15 @@ def place(
             placed.append(Placed(flashcard, DeckName(""), "unreadable-tags"))
             continue
         tags = _tags(document, flashcard, lines, settings)
-        settled = replace(flashcard, topics=topics, tags=tags)
+        settled = flashcard.filed(topics, tags)
         deck = _home(document, settled, lines, settings, key_deck)
         if deck is None:
             placed.append(Placed(settled, DeckName(""), "rule"))
             continue
-        name, depth = finished(deck or vault, settings)
+        deck = deck or vault
+        if deck not in names:
+            names[deck] = finished(deck, settings)
+        name, depth = names[deck]
         if depth > MAX_DEPTH:
             found.append(diagnostics.at("O701", document.path, flashcard.line, depth, name))
         placed.append(Placed(settled, DeckName(name)))
@@ -135,7 +139,9 @@ def place(
 class _TagLines:
     """The tags of a document's text by line, apart from those inside flashcards."""
 
-    def __init__(self, document: Document, flashcards: Sequence[Flashcard]) -> None:
+    def __init__(
+        self, document: Document, flashcards: Sequence[Flashcard], grammar: Grammar
+    ) -> None:
         spans = sorted((f.line, f.end_line) for f in flashcards)
         starts = [start for start, _ in spans]
         reach = 0
@@ -149,38 +155,30 @@ class _TagLines:
             line: tuple(tag.name for tag in tags)
             for line, tags in groupby(document.tags, key=lambda tag: tag.line)
         }
+        self.numbers = list(self.by_line)
         self.outside = [
             line
             for line, tags in groupby(document.tags, key=lambda t: t.line)
             if outside(next(tags))
         ]
-        self._document = document
-        self._flashcard_lines: dict[Grammar, list[int]] = {}
-        self._fallbacks: dict[Grammar, tuple[str, ...]] = {}
-
-    def fallback(self, grammar: Grammar) -> tuple[str, ...]:
-        """The plugin's decks for what has no tag above it; the same for the whole document."""
-        if grammar not in self._fallbacks:
-            self._fallbacks[grammar] = _fallback(self._document, grammar)
-        return self._fallbacks[grammar]
+        self.topics = [
+            line
+            for line in self.outside
+            if any(is_flashcard_tag(tag, grammar) for tag in self.by_line[line])
+        ]
+        """Those of `outside` that hold a flashcard tag."""
+        self.fallback = _fallback(document, grammar)
+        """The plugin's decks for what has no tag above it."""
 
     def above(self, line: int) -> tuple[str, ...]:
         """The tags of the last line with tags above `line`, outside of flashcards."""
         at = bisect_left(self.outside, line)
         return self.by_line[self.outside[at - 1]] if at else ()
 
-    def topic_line(self, line: int, grammar: Grammar) -> int:
+    def topic_line(self, line: int) -> int:
         """The last line above `line` that holds a flashcard tag; 0 if none does."""
-        lines = self._flashcard_lines.get(grammar)
-        if lines is None:
-            lines = [
-                number
-                for number in self.outside
-                if any(is_flashcard_tag(tag, grammar) for tag in self.by_line[number])
-            ]
-            self._flashcard_lines[grammar] = lines
-        at = bisect_left(lines, line)
-        return lines[at - 1] if at else 0
+        at = bisect_left(self.topics, line)
+        return self.topics[at - 1] if at else 0
 
 
 def _topics(
@@ -191,11 +189,11 @@ def _topics(
         return (document.path.rpartition("/")[0],)
     if flashcard.leading_tag is not None:
         return (flashcard.leading_tag,)
-    at = lines.topic_line(flashcard.line, grammar)
+    at = lines.topic_line(flashcard.line)
     if at:
         tags: Iterable[str] = lines.by_line[at]
         return _distinct(tag for tag in tags if is_flashcard_tag(tag, grammar))
-    return lines.fallback(grammar)
+    return lines.fallback
 
 
 def _fallback(document: Document, grammar: Grammar) -> tuple[str, ...]:
@@ -216,14 +214,19 @@ def _tags(
     document: Document, flashcard: Flashcard, lines: _TagLines, settings: Settings
 ) -> tuple[str, ...]:
     """Obsidian's tags that are the flashcard's own, in Anki's form, sorted."""
-    tags = set(document.frontmatter_tags)
     if settings.plugin:
-        tags.update(lines.by_line.get(lines.topic_line(flashcard.line, settings.grammar), ()))
+        above = lines.by_line.get(lines.topic_line(flashcard.line), ())
     else:
-        tags.update(lines.above(flashcard.line))
-    for line in range(flashcard.own_line, flashcard.end_line + 1):
-        if line in lines.by_line:
-            tags.update(lines.by_line[line])
+        above = lines.above(flashcard.line)
+    first = bisect_left(lines.numbers, flashcard.own_line)
+    last = bisect_right(lines.numbers, flashcard.end_line)
+    own = (tag for line in lines.numbers[first:last] for tag in lines.by_line[line])
+    return _in_ankis_form(frozenset((*document.frontmatter_tags, *above, *own)))
+
+
+@lru_cache(maxsize=1024)  # many flashcards have the same tags
+def _in_ankis_form(tags: frozenset[str]) -> tuple[str, ...]:
+    """Tags as Anki writes them, sorted."""
     return tuple(sorted({"::".join(_parts(tag)) for tag in tags} - {""}))
 
 
@@ -302,6 +305,8 @@ def _most_special(topics: Sequence[str], grammar: Grammar) -> str:
 
     People add the special tag after the general one.
     """
+    if len(topics) == 1:
+        return topics[0]
 
     def rank(topic: str) -> int:
         entries = (

@@ -19,8 +19,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 
 from obs2anki import cloze, diagnostics, review
 from obs2anki.data import (
@@ -93,8 +94,11 @@ class _Pending:
     type: FlashcardType | None = None
     separator: str = ""
     lines: list[str] = field(default_factory=list)
+    """As they stand in the document; trimmed at their ends once it is known to be a flashcard."""
     own_line: int = 0
     comments: list[int] = field(default_factory=list)
+    verbatim: set[int] = field(default_factory=set)
+    """Indices of lines that are not trimmed: those of code."""
 
     def append(self, number: int, text: str) -> None:
         if not self.lines:
@@ -103,9 +107,20 @@ class _Pending:
             self.comments.append(number)
         self.lines.append(text)
 
+    def append_code(self, lines: Sequence[str]) -> None:
+        # A comment in a code block is an example, unless a flashcard around it takes it.
+        self.verbatim.update(range(len(self.lines), len(self.lines) + len(lines)))
+        self.lines += lines
+
     def longer_than_a_character(self) -> bool:
         """The plugin's `cardText.length > 1`, in UTF-16 units."""
-        return len(self.lines) > 1 or len(self.lines[0].encode("utf-16-le")) > 2
+        return len(self.lines) > 1 or len(self.lines[0].rstrip(SPACE).encode("utf-16-le")) > 2
+
+    @property
+    def text(self) -> str:
+        kept = self.verbatim
+        trimmed = (x if kept and i in kept else x.rstrip(SPACE) for i, x in enumerate(self.lines))
+        return "\n".join(trimmed).rstrip(SPACE)
 
 
 @dataclass(slots=True)
@@ -125,11 +140,27 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
     """Cut the lines of a document, the frontmatter's blanked, into blocks."""
     result = Blocks()
     inline = grammar.inline
+    marks, whole_lines = _telling(grammar)
     pending = _Pending(line=1)
     index = 0
     while index < len(lines):
         line, number = lines[index], index + 1
-        trimmed = trim(line)
+        trimmed = line.strip(SPACE)
+        if not trimmed and not pending.lines and not grammar.end_marker:
+            pending.line = number + 1
+            index += 1
+            continue
+        # Most lines are prose. Whatever else they may be, they say so by one of a few marks.
+        if trimmed and trimmed not in whole_lines and line[0] not in "<`~":
+            for mark in marks:
+                if mark in line:
+                    break
+            else:
+                pending.append(number, line)
+                if pending.type is None and cloze.found_in(line, patterns):
+                    pending.type = FlashcardType.CLOZE
+                index += 1
+                continue
         kind, type_, separator = _classify(line, trimmed, grammar, inline)
         if kind is LineKind.BLANK and grammar.end_marker and pending.type is not None:
             # With an end marker a blank line belongs to the flashcard. An empty separator,
@@ -148,18 +179,28 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
                 # The plugin does not advance the line at which the next block begins.
                 pending = _Pending(line=number)
             case LineKind.MULTI_LINE:
-                pending.append(number, line.rstrip(SPACE))
+                pending.append(number, line)
                 if pending.longer_than_a_character():
                     pending.type, pending.separator = type_, separator
             case LineKind.FENCE:
                 index = _fence(lines, index, pending, result)
             case _:
-                pending.append(number, line.rstrip(SPACE))
+                pending.append(number, line)
                 if pending.type is None and cloze.found_in(line, patterns):
                     pending.type = FlashcardType.CLOZE
         index += 1
     _close(pending, len(lines), result)
     return result
+
+
+@lru_cache(maxsize=64)
+def _telling(grammar: Grammar) -> tuple[tuple[str, ...], frozenset[str]]:
+    """What a line has to hold, and what it has to be as a whole, to be more than text."""
+    separators = [separator for separator, _ in grammar.inline]
+    marks = (s for s in separators if not any(o != s and o in s for o in separators))
+    return tuple(dict.fromkeys(marks)), frozenset(
+        (grammar.end_marker, grammar.multi_line, grammar.multi_line_reversed)
+    )
 
 
 _Classified = tuple[LineKind, FlashcardType | None, str]
@@ -207,12 +248,11 @@ def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
     if pending.type is None:
         result.orphans += pending.comments
         return
-    text = "\n".join(pending.lines).rstrip(SPACE)
     result.blocks.append(
         Block(
             pending.type,
             pending.separator,
-            text,
+            pending.text,
             pending.line,
             end_line,
             pending.own_line,
@@ -273,17 +313,14 @@ def _fence(lines: Sequence[str], index: int, pending: _Pending, result: Blocks) 
     opening = lines[index]
     mark = opening[0]
     fence = mark * (len(opening) - len(opening.lstrip(mark)))
-    pending.append(index + 1, opening.rstrip(SPACE))
+    pending.append(index + 1, opening)
     start = index + 1
-    while index + 1 < len(lines) and not lines[index + 1].startswith(fence):
-        index += 1
-        # A comment in a code block is an example, unless a flashcard around it takes it.
-        pending.lines.append(lines[index])
-    if index + 1 >= len(lines):
+    end = next((i for i in range(start, len(lines)) if lines[i].startswith(fence)), len(lines))
+    if end == len(lines):
         result.found.append(("O207", start, (fence,)))
     # The plugin writes the closing line as the opening one's fence, whatever follows it there.
-    pending.lines.append(fence)
-    return index + 1
+    pending.append_code((*lines[start:end], fence))
+    return end
 
 
 def _skip_comment(lines: Sequence[str], index: int, grammar: Grammar, result: Blocks) -> int:
@@ -377,22 +414,32 @@ def _flashcard(
     grammar: Grammar,
     patterns: cloze.Patterns,
 ) -> tuple[Flashcard, list[Diagnostic]]:
-    question = _question(review.without_comments(block.text))
-    bare = review.without_comment_lines(block.text).rstrip(SPACE)
+    reviewed = review.OPENER in block.text
+    question = _question(review.without_comments(block.text) if reviewed else block.text)
+    bare = review.without_comment_lines(block.text) if reviewed else block.text
+    bare = bare.rstrip(SPACE)
     learnt = question if bare == block.text else _question(bare)
+    sides = _sides(question.text, block)
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
     if block.type is FlashcardType.CLOZE:
         deletions, too_high = cloze.parse(question.text, patterns)
         if too_high:
             found.append(diagnostics.at("O502", document.path, block.line, too_high))
+    cards = deletions.cards if deletions is not None else 2 if block.type.reversed else 1
+    reviews, problems = _reviews(block, document, cards)
+    found += problems
+    if not cards:
+        found.append(diagnostics.at("O503", document.path, block.line))
     flashcard = Flashcard(
         type=block.type,
         path=document.path,
         line=block.line,
         end_line=block.end_line,
-        sides=_sides(question.text, block),
-        shown=tuple(shown(side) for side in _sides(learnt.text, block)),
+        sides=sides,
+        shown=tuple(
+            map(shown, sides if learnt.text == question.text else _sides(learnt.text, block))
+        ),
         cloze=deletions,
         block_id=question.block_id,
         anchor=learnt.block_id or _block_id(_without_callout(learnt.text))[1],
@@ -400,16 +447,11 @@ def _flashcard(
         leading_tag=None if grammar.folders_as_decks else question.leading_tag,
         topics=(),
         tags=(),
-        reviews=(),
+        reviews=reviews[:cards],
         rtl=document.rtl,
         own_line=block.own_line,
     )
-    reviews, problems = _reviews(block, document, flashcard.card_count)
-    found += problems
-    if not flashcard.card_count:
-        found.append(diagnostics.at("O503", document.path, block.line))
-    taken = reviews[: flashcard.card_count]
-    return (replace(flashcard, reviews=taken) if taken else flashcard), found
+    return flashcard, found
 
 
 def _reviews(
@@ -429,7 +471,7 @@ def _reviews(
         )
         for problem in unreadable
     ]
-    if any(r is not None for r in reviews[cards:]):
+    if len(reviews) > cards and any(r is not None for r in reviews[cards:]):
         extra = len(reviews) - cards
         found.append(diagnostics.at("O403", document.path, line, len(reviews), cards, extra))
     if len(block.comments) > 1:

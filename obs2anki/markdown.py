@@ -256,4 +256,4 @@ def is_break(line: str) -> bool:
 
 def normalised(text: str) -> str:
     """A text for comparing: NFC, runs of white space as one space, none at the ends."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 
 from obs2anki.data import NEW, CardState, FsrsReview, Review, Scheduling, Sm2Review
 
@@ -171,6 +172,7 @@ def _second(instant: datetime, zone: tzinfo) -> int:
     return math.floor((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
+@lru_cache(maxsize=4096)  # many cards were reviewed on one day
 def _noon(day: date, zone: tzinfo) -> int:
     return _second(datetime.combine(day, time(12)), zone)
 
