@@ -86,6 +86,13 @@ class Outcome:
     round: Round
     verdict: Verdict
     delivery: Delivery | None = None
+    remembered: bool = False
+    """Whether the ledger was written."""
+
+    @property
+    def wrote(self) -> bool:
+        """Whether a file is not what it was before."""
+        return self.verdict is Verdict.WRITTEN or self.remembered
 
 
 Deed = Callable[[Round], Outcome]
@@ -128,7 +135,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
             tuple(d.path for d in contents.diagnostics if d.code == "O105"),
         ),
         in_force,
-        _library(contents, in_force),
+        library(contents, in_force),
         plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp())),
         known.entries if known is not None else (),
         found,
@@ -187,14 +194,18 @@ def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]
     return in_force, contents, [*found, *contents.diagnostics, *proved]
 
 
-def _library(contents: vault.Contents, in_force: Settings) -> Library:
+def library(
+    contents: vault.Contents,
+    in_force: Settings,
+    digest: Callable[[Path], tuple[str, int]] = vault.digest,
+) -> Library:
     """The files that links may name."""
     return Library(
         contents.file,
         contents.files,
         in_force.obsidian,
         in_force.media.max_size,
-        vault.digest,
+        digest,
     )
 
 
@@ -219,12 +230,15 @@ def export(round_: Round) -> Outcome:
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     delivery = Package(round_.deck).deliver(round_.plan)
+    remembered = False
     if round_.ledger is not None:
         now = Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger)
         # Only now: a ledger must never know of what was not delivered.
         if round_.known is None or now != round_.known or not round_.known.tidy:
             ledger.save(round_.ledger, now)
-    return Outcome(round_, Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED, delivery)
+            remembered = True
+    verdict = Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED
+    return Outcome(round_, verdict, delivery, remembered)
 
 
 def preview(round_: Round) -> Outcome:

@@ -1,18 +1,26 @@
-"""What is worth telling about flashcards that are exported all the same.
+"""What is worth telling about documents and flashcards that can be read all the same.
 
-One rule, one function, in CHECKS; adding a rule is adding a line. A rule is handed one flashcard
-and yields findings.
+One rule, one function, in a tuple for what it is handed; adding a rule is adding a line.
 
-    What makes ATP?::        O301, for the back is empty
+    What makes ATP?::                 O301, for the back is empty      of one flashcard
+    a::b ^id, and c::d ^id            O305, for a link finds only one  of all flashcards
+    #Flashcards                       O703, for case matters           of a document left out
+
+`heeded` then takes out what the user does not want to be told.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
 from obs2anki import diagnostics, markdown
-from obs2anki.data import Diagnostic, Flashcard
+from obs2anki.data import Diagnostic, Document, Flashcard, FlashcardType, Source
+from obs2anki.settings import Check, Grammar, IgnoreIn, Settings
+
+# ---------------------------------------------------------------- of one flashcard
 
 
 def empty_sides(flashcard: Flashcard) -> Iterator[Diagnostic]:
@@ -48,9 +56,145 @@ def _without_comments(text: str) -> str:
     return "".join((*kept, text[start:]))
 
 
+# ---------------------------------------------------------------- of all flashcards, in order
+
+
+def block_ids_twice(checked: Sequence[Flashcard], _: Settings) -> Iterator[Diagnostic]:
+    """Two flashcards of a document with one block id, whose case Obsidian does not mind."""
+    for path, group in groupby(checked, key=lambda one: one.path):
+        first: dict[str, int] = {}
+        for flashcard in group:
+            if flashcard.anchor is not None:
+                line = first.setdefault(flashcard.anchor.lower(), flashcard.own_line)
+                if line != flashcard.own_line:
+                    anchor = flashcard.anchor
+                    yield diagnostics.at("O305", path, flashcard.own_line, anchor, line)
+
+
+_USUAL_NAMES = frozenset({"template", "templates"})
+
+
+def templates(checked: Sequence[Flashcard], in_force: Settings) -> Iterator[Diagnostic]:
+    """Templates that yield flashcards: one finding for a folder, at the first of them."""
+    first: dict[str, Flashcard] = {}
+    count: dict[str, int] = {}
+    for path, group in groupby(checked, key=lambda one: one.path):
+        folder = _template_folder(path, in_force.obsidian.templates)
+        if folder:
+            found = list(group)
+            first.setdefault(folder, found[0])
+            count[folder] = count.get(folder, 0) + len(found)
+    for folder, flashcard in first.items():
+        entry = json.dumps(f"{folder}/", ensure_ascii=False)
+        place = (flashcard.path, flashcard.own_line)
+        yield diagnostics.at("O306", *place, folder, count[folder], entry)
+
+
+def _template_folder(path: str, known: Sequence[str]) -> str:
+    """The folder of templates that a document lies in; empty = it lies in none.
+
+    Where Obsidian's settings name no such folder, its name may.
+    """
+    if known:
+        return next((folder for folder in known if path.startswith(f"{folder}/")), "")
+    parts = path.split("/")[:-1]
+    for place, part in enumerate(parts):
+        if part.strip("_-. 0123456789").casefold() in _USUAL_NAMES:
+            return "/".join(parts[: place + 1])
+    return ""
+
+
+# ---------------------------------------------------------------- what a whole vault says
+
+
+def same_questions(checked: Iterable[Flashcard]) -> Iterator[Diagnostic]:
+    """A question that was asked before: the second card only tells that there is another."""
+    first: dict[tuple[bool, str], Flashcard] = {}
+    for flashcard in checked:
+        question = markdown.normalised(flashcard.shown[0])
+        if question:
+            before = first.setdefault((flashcard.cloze is None, question), flashcard)
+            if before is not flashcard:
+                place = f"{before.path}:{before.own_line}"
+                yield diagnostics.at("O801", flashcard.path, flashcard.own_line, place)
+
+
+# ---------------------------------------------------------------- of a document left out
+
+
+def unreadable_tag(source: Source, document: Document, grammar: Grammar) -> Iterator[Diagnostic]:
+    """What is meant for a flashcard tag in a document that has none, as far as is to be seen.
+
+    It has another case, or the frontmatter does not say it: `tags: #flashcards` is a comment.
+    """
+    wanted = {tag[1:].casefold(): tag for tag in grammar.flashcard_tags if len(tag) > 1}
+    inline = ((tag.line, f"#{tag.name}") for tag in document.tags)
+    for line, written in (*_frontmatter_words(source.text), *inline):
+        name = written.removeprefix("#")
+        for folded, tag in wanted.items():
+            if f"{name.casefold()}/".startswith(f"{folded}/"):
+                meant = tag + name[len(folded) :]
+                yield diagnostics.at("O703", document.path, line, written, meant, meant[1:])
+                return
+
+
+_WORD_ENDS = re.compile(r"[\s,;\[\]\"']+")
+
+
+def _frontmatter_words(text: str) -> Iterator[tuple[int, str]]:
+    """Line and words of the keys `tags` and `tag`, in what may be meant for a frontmatter."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    if lines[start].strip() != "---":
+        return
+    of_tags = False
+    for number, line in enumerate(lines[start + 1 :], start + 2):
+        if line.strip() == "---":
+            return
+        if line[:1] not in ("", " ", "\t", "-", "#"):
+            key, _, line = line.partition(":")
+            of_tags = key.strip().lower() in ("tags", "tag")
+        if of_tags:
+            yield from ((number, word) for word in _WORD_ENDS.split(line) if word not in ("", "-"))
+
+
+def unselected(
+    document: Document, flashcards: Sequence[Flashcard], grammar: Grammar
+) -> Iterator[Diagnostic]:
+    """Text that would be flashcards if a tag selected its document; highlights are no hint."""
+    meant = [one for one in flashcards if one.type is not FlashcardType.CLOZE]
+    tag = next((tag for tag in grammar.flashcard_tags if len(tag) > 1), "")
+    if meant and tag:
+        yield diagnostics.at("O702", document.path, meant[0].own_line, len(meant), tag)
+
+
+# ---------------------------------------------------------------- the rules
+
 CHECKS: tuple[Callable[[Flashcard], Iterator[Diagnostic]], ...] = (empty_sides,)
 
+RuleOfAll = Callable[[Sequence[Flashcard], Settings], Iterator[Diagnostic]]
+CHECKS_OF_ALL: tuple[RuleOfAll, ...] = (block_ids_twice, templates)
 
-def flashcards(checked: Iterable[Flashcard]) -> list[Diagnostic]:
-    """All findings about `checked`, in its order."""
-    return [found for flashcard in checked for rule in CHECKS for found in rule(flashcard)]
+
+def flashcards(checked: Sequence[Flashcard], in_force: Settings) -> list[Diagnostic]:
+    """All findings about `checked`, which are in vault order."""
+    of_one = (found for flashcard in checked for rule in CHECKS for found in rule(flashcard))
+    of_all = (found for rule in CHECKS_OF_ALL for found in rule(checked, in_force))
+    return [*of_one, *of_all]
+
+
+def heeded(found: Iterable[Diagnostic], wishes: Check) -> list[Diagnostic]:
+    """The findings without those that `[check]` says are not wanted."""
+    nowhere = frozenset(wishes.ignore)
+    return [
+        one for one in found if one.code not in nowhere and not _is_ignored(one, wishes.ignore_in)
+    ]
+
+
+def _is_ignored(found: Diagnostic, entries: Sequence[IgnoreIn]) -> bool:
+    paths = [entry.paths for entry in entries if found.code in entry.codes]
+    if not paths:
+        return False
+    from obs2anki import globs
+
+    return globs.ignored_by(found.path, paths)

@@ -114,6 +114,9 @@ def export(
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing and exit 1 on any warning or error.")
     ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 if the deck or the ledger was written.")
+    ] = False,
     stateless: Stateless = False,
     no_scheduling: Annotated[
         bool, typer.Option("--no-scheduling", help="Export every card as new.")
@@ -149,7 +152,7 @@ def export(
         outcome = build.run(build.Request(vault, output, layer, stateless), deed, waiting.watch)
     _SHOW[format_](report.of(outcome), _wording(vault))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
-    raise typer.Exit(FINDINGS if outcome.verdict in bad else DONE)
+    raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
 
 
 @app.command("list")
@@ -168,7 +171,7 @@ def list_(
     ),
 ) -> None:
     """List what would be exported, or what is gone; nothing is written."""
-    from obs2anki import build, listing
+    from obs2anki import build, listing, report
 
     if gone and stateless:
         raise typer.BadParameter("The ledger knows what is gone; --stateless does not read it.")
@@ -180,9 +183,41 @@ def list_(
         _say(listing.gone_as_json(round_) if gone else listing.as_json(round_), sys.stdout)
         return
     wording = _wording(vault)
-    _say_findings(round_.plan.diagnostics, wording)
+    _say_findings(report.worth_a_line(round_.plan.diagnostics), wording)
     shown = listing.gone(round_, wording) if gone else listing.table(round_, wording)
     _say(_lines(shown), sys.stdout)
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATHS...",
+            readable=False,
+            help="Documents and folders; the settings are those of the vault that each lies in.",
+        ),
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
+) -> None:
+    """Tell every finding about documents, and write nothing."""
+    from obs2anki import checking, report
+
+    checked = []
+    for root, named in checking.by_vault(paths).items():
+        with _settings_seen_from_here(root):
+            checked.append(checking.check_vault(root, named))
+    if format_ is Format.JSON:
+        _say([checking.as_json(checked, lambda root: _prefix(root) or "."), "\n"], sys.stdout)
+    else:
+        for one in checked:
+            wording = _wording(one.root)
+            if format_ is Format.GITHUB:
+                _say(_lines(report.workflow_commands(one.diagnostics, wording)), sys.stdout)
+            else:
+                _say_findings(one.diagnostics, wording)
+        _say([checking.summary(checked), "\n"], sys.stdout)
+    raise typer.Exit(DONE if checking.only_infos(checked) else FINDINGS)
 
 
 @app.command()
@@ -277,7 +312,7 @@ def _show_text(told: Report, wording: Wording) -> None:
     """Findings on stderr, the report on stdout."""
     from obs2anki import report
 
-    _say_findings(told.outcome.round.plan.diagnostics, wording)
+    _say_findings(report.worth_a_line(told.outcome.round.plan.diagnostics), wording)
     _say([report.text(told, wording), "\n"], sys.stdout)
 
 

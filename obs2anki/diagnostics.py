@@ -55,6 +55,8 @@ RULES: dict[str, Rule] = {
     "O302": Rule(W_, "card discarded by a separator", "The separator {0} in this line makes a flashcard of this line alone; the lines above it, from line {1}, are lost.", "Put the separator into `code` or write it otherwise, as in the plugin."),
     "O303": Rule(W_, "flashcard without a deck", "The plugin finds no deck for this flashcard and drops it.", "Write the document's tags as a YAML list, or put a flashcard tag above it."),
     "O304": Rule(W_, "callout swallows the rest", "This [!sr|card-metadata] callout holds no SR comment, so the rest of the document becomes part of the flashcard.", "Remove the callout, or write in obs2anki.toml: [grammar] mend = [\"callouts\"]"),
+    "O305": Rule(W_, "block id twice", "The block id ^{0} is that of the flashcard in line {1} too, so a link with it leads there.", "Give one of the two another block id."),
+    "O306": Rule(W_, "template exported", "{0} is a folder of templates, and {1} of its flashcards would be exported, this one first.", "Write in obs2anki.toml: [select] ignore = [{2}]"),
     # -- O4 reviews
     "O401": Rule(W_, "orphan review", "This review belongs to no flashcard ({0}).", "Put the comment directly below its flashcard, or delete it."),
     "O402": Rule(W_, "unreadable review", "The review {0} cannot be read ({1}); the card is exported as new.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
@@ -72,9 +74,13 @@ RULES: dict[str, Rule] = {
     "O602": Rule(W_, "media outside the vault", "{0} lies outside the vault and is never packed.", "Copy the file into the vault."),
     "O603": Rule(W_, "media too large", "{0} has {1} MB, more than the limit of {2} MB.", "Make it smaller, or raise [media] max_size in obs2anki.toml."),
     "O604": Rule(W_, "medium is no file", "An image or sound is named by a {0} address, and Anki can show files only.", "Save it as a file in the vault and embed that; the card shows a placeholder."),
+    "O605": Rule(I_, "dead link", "The link leads to {0}, which is not in the vault.", "Mend the link, unless you mean to write that document."),
     # -- O7 decks and tags
     "O701": Rule(W_, "deck too deep", "The deck has {0} levels, Anki can hold 11; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
+    "O702": Rule(I_, "no tag selects it", "No flashcard tag selects this document, but it holds text that would make {0} flashcard(s), here the first.", "To export it, give it a flashcard tag: {1}."),
+    "O703": Rule(W_, "unreadable tag", "{0} is not read as the flashcard tag {1}, so the plugin passes over the whole document.", "Write {1} into the text, or into the frontmatter as a list: tags: [{2}]"),
     # -- O8 identity
+    "O801": Rule(I_, "same question twice", "The same question stands at {0}.", "Nothing is to be done if you mean it; else delete one of the two, or word it otherwise."),
     "O802": Rule(W_, "cannot tell flashcards apart", "This flashcard may be one of two that were exported before: {0}. It gets a new note, and the old ones stay as they are.", "To decide it, give the flashcard a block id (such as ^norway) before you reword it."),
     "O803": Rule(I_, "another notetype", "This flashcard became a cloze, or ceased to be one. Anki cannot merge the two, so it is a new note.", "The old note stays in Anki until you delete it."),
 }

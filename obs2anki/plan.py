@@ -180,7 +180,7 @@ def make(
         desk.planned(flashcard, deck, one)
         for (flashcard, deck), one in zip(gathered.placed, assigned, strict=True)
     )
-    gathered.diagnostics += (*unsure, *desk.diagnostics, *check.flashcards(flashcards))
+    gathered.diagnostics += (*unsure, *desk.diagnostics, *check.flashcards(flashcards, settings))
     ledger = identity.remembered(flashcards, assigned, desk.fates, seen, clock.today, unseen)
     before = {entry.guid for entry in entries if entry.gone is None}
     return Plan(
@@ -192,7 +192,7 @@ def make(
         media=tuple(desk.media[name] for name in sorted(desk.media)),
         skipped=_in_order(gathered.skipped, vault),
         left_behind=_in_order(gathered.left_behind, vault),
-        diagnostics=_in_order(gathered.diagnostics, vault),
+        diagnostics=_in_order(check.heeded(gathered.diagnostics, settings.check), vault),
         ledger=ledger,
         left=tuple(entry for entry in ledger if entry.gone and entry.guid in before),
         renamed=_renamings(assigned, desk.fates, flashcards),
@@ -252,6 +252,9 @@ def _gather(source: Source, settings: Settings, vault: str, gathered: _Gathered)
     cause = _left_out(document, source, settings)
     if cause is not None:
         _skip(source, cause, gathered)
+        if cause == "unreadable-tags" and extract.flashcards(document, settings.grammar).flashcards:
+            unread = check.unreadable_tag(source, document, settings.grammar)
+            gathered.diagnostics += problems or unread
         return
     extraction = extract.flashcards(document, settings.grammar)
     placed, more = decks.place(document, extraction.flashcards, settings, vault)

@@ -625,15 +625,19 @@ def _key_of(separator: str) -> str:
 # ---------------------------------------------------------------- findings
 
 
-SAID_ELSEWHERE = frozenset({"O406"})
-"""Findings that the paragraph on what was left behind sums up."""
+NOT_IN_TEXT = frozenset({"O406", "O605"})
+"""Infos for those who look for them: the paragraph on what was left behind sums up the first, and
+of dead links, which Obsidian allows for what is not written yet, a vault may have thousands."""
+
+
+def worth_a_line(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """The findings that people are told beside a report or a list."""
+    return (found for found in diagnostics if found.code not in NOT_IN_TEXT)
 
 
 def findings(diagnostics: Iterable[Diagnostic], wording: Wording, colour: bool) -> Iterator[str]:
     """Each finding on a line, `path:line:column: CODE sentence`, its remedy on the next."""
     for found in diagnostics:
-        if found.code in SAID_ELSEWHERE:
-            continue
         code = painted(found.code, found.severity) if colour else found.code
         place = f"{wording.place(found.path, found.line)}:{found.column}"
         yield f"{place}: {code} {harmless(found.message)}"

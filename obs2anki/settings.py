@@ -143,8 +143,26 @@ class MediaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoreIn:
+    """An entry of `[check.ignore_in]`: findings that are not told of some documents."""
+
+    paths: str
+    """The beginning of paths, or a glob."""
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The `[check]` table: findings that the user does not want to be told."""
+
+    ignore: tuple[str, ...] = ()
+    """Codes."""
+    ignore_in: tuple[IgnoreIn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Obsidian:
-    """What `.obsidian/app.json` says that changes how a document looks."""
+    """What Obsidian's own settings, `.obsidian/app.json` above all, say about documents."""
 
     strict_line_breaks: bool = False
     """False = a single newline is a line break."""
@@ -152,6 +170,8 @@ class Obsidian:
     """`attachmentFolderPath`: "/" the root, "./x" beside the document, else in the vault."""
     right_to_left: bool = False
     """`rightToLeft`: how documents run that do not say it themselves."""
+    templates: tuple[str, ...] = ()
+    """Folders of templates, as Obsidian's own plugin and Templater are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +193,7 @@ class Settings:
     cards: Cards = field(default_factory=Cards)
     scheduling: Schedule = field(default_factory=Schedule)
     media: MediaSettings = field(default_factory=MediaSettings)
+    check: Check = field(default_factory=Check)
     obsidian: Obsidian = field(default_factory=Obsidian)
     origin: tuple[tuple[str, str], ...] = ()
     """Where each value that is not a built-in default came from: (key, file or option)."""
@@ -197,7 +218,16 @@ WITHOUT_PLUGIN = Settings(
 )
 """The defaults where it is not: every document is read, tagged or not."""
 
-Value = str | int | bool | None | tuple[str, ...] | frozenset[str] | tuple[DeckRule, ...]
+Value = (
+    str
+    | int
+    | bool
+    | None
+    | tuple[str, ...]
+    | frozenset[str]
+    | tuple[DeckRule, ...]
+    | tuple[IgnoreIn, ...]
+)
 """A setting's value, as the dataclasses above hold it."""
 
 
@@ -315,6 +345,33 @@ def _mendings(value: object) -> frozenset[str]:
     if wanted is None or not wanted <= MENDABLE:
         raise Unfit("a list of " + " and ".join(f'"{one}"' for one in sorted(MENDABLE)))
     return wanted
+
+
+def _codes(value: object) -> tuple[str, ...]:
+    """A list of findings' codes."""
+    if not isinstance(value, list) or not all(map(_is_text, value)):
+        raise Unfit("a list of codes of findings")
+    for number, code in enumerate(value):
+        if code not in diagnostics.RULES:
+            near = _nearest(code.upper(), diagnostics.RULES)
+            nearest = f"; {near} is nearest" if near else ", such as O401"
+            raise Unfit(f"codes of findings, and {_literal(code)} is none{nearest}", (number,))
+    return tuple(value)
+
+
+def _codes_by_path(value: object) -> tuple[IgnoreIn, ...]:
+    """The table `[check.ignore_in]`."""
+    if not isinstance(value, dict):
+        raise Unfit('a table of "path" = ["code", ...]')
+    return tuple(_codes_in(paths, codes) for paths, codes in value.items())
+
+
+def _codes_in(paths: str, codes: object) -> IgnoreIn:
+    """One line of that table."""
+    try:
+        return IgnoreIn(_name(paths), _codes(codes))
+    except Unfit as unfit:
+        raise Unfit(str(unfit), (paths, *unfit.where)) from None
 
 
 def _whole(low: int, high: int | None) -> Callable[[object], int]:
@@ -477,11 +534,14 @@ KEYS = (
     Key("scheduling.rollover", _whole(0, 23)),
     Key("scheduling.timezone", _zone),
     Key("media.max_size", _whole(1, None)),
+    Key("check.ignore", _codes),
+    Key("check.ignore_in", _codes_by_path),
     Key("maximum_interval", None, ("maximumInterval",), _days),
     Key("algorithm", None, ("algorithm",), _text),
     Key("obsidian.strict_line_breaks", None, (), _flag, "strictLineBreaks"),
     Key("obsidian.attachment_folder", None, (), _folder, "attachmentFolderPath"),
     Key("obsidian.right_to_left", None, (), _flag, "rightToLeft"),
+    Key("obsidian.templates"),
 )
 
 _OURS = {key.name: key.toml for key in KEYS if key.toml is not None}
@@ -542,6 +602,20 @@ def _legacy_tag(settings: Mapping[str, object], origin: str) -> list[Override]:
     if isinstance(tag, str) and settings.get("flashcardTags") is None:
         return [Override("grammar.flashcard_tags", (tag,), origin)]
     return []
+
+
+def template_folder(content: str, origin: str) -> str | None:
+    """The folder of templates that Obsidian's own plugin, or Templater, is told; None = none.
+
+        {"folder": "Templates"}        {"templates_folder": "Templates", ...}
+
+    Raises:
+        SettingsError: it is no JSON.
+    """
+    data = _json_object(content, origin)
+    folder = data.get("folder") or data.get("templates_folder")
+    inner = _folder(folder) if _is_text(folder) else "/"
+    return inner if inner != "/" else None
 
 
 def from_app(app_json: str, origin: str) -> Layer:
@@ -811,6 +885,8 @@ def _literal(value: object) -> str:
     if isinstance(value, DeckRule):
         given = {one: getattr(value, one) for one in _RULE_KEYS if getattr(value, one)}
         return "{ " + ", ".join(f"{one} = {_literal(it)}" for one, it in given.items()) + " }"
+    if isinstance(value, IgnoreIn):
+        return f"{{ {_literal(value.paths)} = {_literal(value.codes)} }}"
     if isinstance(value, frozenset):
         return _literal(sorted(value))
     if isinstance(value, tuple | list):

@@ -28,6 +28,7 @@ from obs2anki.settings import Layer, Override, Problem, Settings, SettingsError
 PLUGIN = ".obsidian/plugins/obsidian-spaced-repetition"
 FORK = ".obsidian/plugins/obsidian-spaced-repetition-recall"
 APP = ".obsidian/app.json"
+TEMPLATES = (".obsidian/templates.json", ".obsidian/plugins/templater-obsidian/data.json")
 OURS = "obs2anki.toml"
 
 SCHEDULE_DATA = "schedule-data.sr.md"
@@ -101,7 +102,7 @@ def find_settings(root: Path, options: Layer = ()) -> tuple[Settings, list[Diagn
     if data_json:
         base = settings.WITH_PLUGIN
         here = (Override("plugin", True, data_json.rpartition("/")[0]),)
-    in_force = settings.merge(base, here, app, *layers, options)
+    in_force = settings.merge(base, here, app, _templates_layer(root), *layers, options)
     if data_json and data_json.startswith(f"{FORK}/"):
         found.append(diagnostics.at("O102", VaultPath(data_json), 1))
     if not data_json and not any(key.startswith("grammar.") for key, _ in in_force.origin):
@@ -154,6 +155,21 @@ def _app_layer(root: Path) -> tuple[Layer, list[Diagnostic]]:
     except SettingsError as error:
         problem = error.problems[0]
         return (), [diagnostics.at("O107", VaultPath(APP), problem.line or 1, problem.sentence)]
+
+
+def _templates_layer(root: Path) -> Layer:
+    """Where templates lie. Only a finding depends on it: a file without use is passed over."""
+    folders: dict[str, str] = {}
+    for relative in TEMPLATES:
+        try:
+            content = _settings_text(root, relative)
+            folder = settings.template_folder(content, relative) if content is not None else None
+        except SettingsError:
+            continue
+        if folder is not None:
+            folders.setdefault(folder, relative)
+    origin = ", ".join(folders.values())
+    return (Override("obsidian.templates", tuple(folders), origin),) if folders else ()
 
 
 def _settings_text(root: Path, relative: str) -> str | None:
@@ -239,8 +255,12 @@ def _is_there(path: Path) -> bool:
 # ---------------------------------------------------------------- its files and documents
 
 
-def read(root: Path, in_force: Settings) -> Contents:
-    """All that a vault holds: its documents' texts, and the names of its files.
+def read(
+    root: Path,
+    in_force: Settings,
+    wanted: Callable[[VaultPath], bool] = lambda _: True,
+) -> Contents:
+    """All that a vault holds: the texts of the documents that are wanted, the names of all files.
 
     What cannot be read is a diagnostic, and the rest goes on.
 
@@ -258,6 +278,8 @@ def read(root: Path, in_force: Settings) -> Contents:
     ignored: list[Source] = []
     unread = listing.unread
     for file in documents:
+        if not wanted(file.path):
+            continue
         source, complaints = _source(root, file)
         said += complaints
         if source is None:
@@ -276,6 +298,33 @@ def read(root: Path, in_force: Settings) -> Contents:
         diagnostics=tuple(said),
         spelt={file.path: file.disk for file in found if file.path != file.disk},
     )
+
+
+def reviewed(contents: Contents, in_force: Settings) -> Iterator[Source]:
+    """The documents that hold a review, in vault order, whatever was wanted of the vault.
+
+    Each is read only now; what cannot be read is passed over. They are asked for separators
+    (`settings.proved_separators`), so with the plugin's settings there is nothing to read.
+    """
+    taken = {source.path: source for source in contents.sources}
+    for path in contents.files if not in_force.plugin else ():
+        if not _is_document(path) or _is_ignored(path, in_force):
+            continue
+        source = taken.get(path)
+        if source is None:
+            disk = contents.spelt.get(path, path)
+            source = _with_review(contents.root, _File(path, disk, document=True))
+        if source is not None:
+            yield source
+
+
+def _with_review(root: Path, file: _File) -> Source | None:
+    """A document that holds a review; others are not even decoded."""
+    try:
+        data = _bytes(f"{root}/{file.disk}")
+    except OSError:
+        return None
+    return _source(root, file)[0] if b"<!--SR:" in data else None
 
 
 def digest(file: Path) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from obs2anki import check, render
 from obs2anki.data import VaultPath
-from obs2anki.settings import Obsidian
+from obs2anki.settings import Obsidian, Settings
 from tests.plans import note, plan
 from tests.vault_files import library
 
@@ -21,7 +21,7 @@ def findings(front: str, back: str) -> list[tuple[str, str]]:
     """Code and sentence of what is found about a flashcard."""
     (planned,) = plan(note("a")).planned
     flashcard = replace(planned.flashcard, shown=(front, back))
-    return [(found.code, found.message) for found in check.flashcards([flashcard])]
+    return [(found.code, found.message) for found in check.flashcards([flashcard], Settings())]
 
 
 @pytest.mark.parametrize(

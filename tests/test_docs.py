@@ -28,7 +28,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from obs2anki import adoption, build, cli, identity, ledger, plan, report, settings
+from obs2anki import adoption, build, checking, cli, identity, ledger, plan, report, settings
 from obs2anki.data import (
     DeckName,
     Diagnostic,
@@ -387,6 +387,10 @@ def shown_of(code: str) -> list[Block]:
     return [block for block in blocks(text) if len(block.info) > 1]
 
 
+EXAMPLE = "notes/example.md"
+"""The document of an example that names none."""
+
+
 def example(code: str, *kinds: str) -> dict[str, str]:
     """The files of a finding's example, by path."""
     files: dict[str, str] = {}
@@ -396,9 +400,9 @@ def example(code: str, *kinds: str) -> dict[str, str]:
         files[DATA_JSON] = files[DATA_JSON][:-2] + ', "convertHighlightsToClozes": true}}'
     for block in shown:
         if block.info[1] in kinds:
-            path = "notes/example.md" if block.info[0] == "markdown" else block.info[2]
-            files[path] = block.text
-    files.setdefault("notes/example.md", "What makes ATP?::Mitochondria\n")
+            named = block.info[2] if "/" in "".join(block.info[2:]) else None
+            files[named or EXAMPLE if block.info[0] == "markdown" else block.info[2]] = block.text
+    files.setdefault(EXAMPLE, "#flashcards\n\nWhat makes ATP?::Mitochondria\n")
     return files
 
 
@@ -408,22 +412,38 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         (folder / path).write_text(text, "utf-8")
 
 
-def found_in(folder: Path, code: str, *kinds: str) -> list[Diagnostic]:
-    """What is found in the vault of an example, after the exports that the page tells of."""
+ONLY_CHECKED = frozenset({"O702", "O801"})
+"""Findings that an export does not look for."""
+
+
+def found_in(folder: Path, code: str, *kinds: str) -> tuple[list[Diagnostic], list[Diagnostic]]:
+    """What a check finds in the vault of an example, after the exports that the page tells of.
+
+    And what an export finds there.
+    """
     for earlier in ("before", "named"):
         if any(earlier in block.info for block in shown_of(code)) and earlier in kinds:
             write(folder, example(code, earlier))
             build.run(build.Request(folder, folder.with_suffix(".apkg")), build.export)
     write(folder, example(code, *kinds))
-    return list(build.prepare(build.Request(folder)).plan.diagnostics)
+    checked = checking.check_vault(folder).diagnostics
+    return list(checked), list(build.prepare(build.Request(folder)).plan.diagnostics)
 
 
 @pytest.mark.parametrize("code", sorted(set(RULES) - set(NOT_SHOWN)))
 def test_a_bad_example_is_found_and_a_mended_one_is_not(code: str, tmp_path: Path) -> None:
-    found = found_in(tmp_path / "bad", code, "before", "bad")
-    assert code in {one.code for one in found}
+    checked, exported = found_in(tmp_path / "bad", code, "before", "bad")
+    assert code in {one.code for one in checked}
+    assert (code in {one.code for one in exported}) is (code not in ONLY_CHECKED)
     assert example(code, "bad", "mended") != example(code, "bad")
-    assert not found_in(tmp_path / "mended", code, "before", "named", "bad", "mended")
+    mended = found_in(tmp_path / "mended", code, "before", "named", "bad", "mended")
+    assert mended == ([], [])
+
+
+def test_the_page_names_what_only_a_check_tells() -> None:
+    page, _, _ = findings_page().partition("## Findings that you do not want")
+    assert set(re.findall(r"O\d{3}(?=.*only)", page.split("An\nexport")[1])) == set(ONLY_CHECKED)
+    assert set(report.NOT_IN_TEXT) <= mentioned_in(page)
 
 
 def test_what_is_not_shown_is_a_finding() -> None:
@@ -603,9 +623,13 @@ def test_every_cause_of_a_review_left_behind_is_documented() -> None:
     assert set(plan.CAUSES.values()) <= written
 
 
+def mentioned_in(text: str) -> set[str]:
+    return set(re.findall(r"\bO\d{3}\b", text))
+
+
 def mentioned(pages: Iterable[Path]) -> set[str]:
     """Every finding's code that pages speak of."""
-    return {code for page in pages for code in re.findall(r"\bO\d{3}\b", read(page))}
+    return {code for page in pages for code in mentioned_in(read(page))}
 
 
 def test_no_page_speaks_of_a_finding_that_there_is_not() -> None:

@@ -501,7 +501,7 @@ def finding(severity: Severity, code: str = "O401", path: str = "a.md") -> Diagn
 
 def test_a_finding_is_a_line_and_a_remedy() -> None:
     found = [finding(Severity.WARNING), finding(Severity.INFO, "O406")]
-    assert list(report.findings(found, Wording("v/", "v"), colour=False)) == [
+    assert list(report.findings(report.worth_a_line(found), Wording("v/", "v"), colour=False)) == [
         r"v/a.md:9:2: O401 50% is,\nodd: so",
         "    Do this.",
     ]

@@ -106,7 +106,7 @@ class Links:
             return Atom(label, source)
         if embed:
             return Atom(partial(self._embed, path.strip(), mark + subpath, alias), source)
-        file = self.library.resolve(path, self.place.path) if path else self.place.path
+        file = self._linked(path)
         url = obsidian_url(self.place.vault, file or path, mark + subpath)
         return Atom(f'<a href="{attribute(url)}">{label}</a>', source, in_link=label)
 
@@ -132,7 +132,7 @@ class Links:
             return None
         if self.library.leaves_vault(path, self.place.path):
             return None
-        file = self.library.resolve(path, self.place.path) if path else self.place.path
+        file = self._linked(path)
         return obsidian_url(self.place.vault, file or unquote(path), mark + unquote(subpath))
 
     def image(self, attributes: dict[str, str]) -> str:
@@ -204,6 +204,14 @@ class Links:
         if self.library.leaves_vault(path, self.place.path):
             return self._missing("O602", "outside the vault", _decoded(path))
         return self._missing("O601", "missing", _decoded(path))
+
+    def _linked(self, path: str) -> VaultPath | None:
+        """The file that a link leads to: the document itself where it names none."""
+        assert self.library is not None
+        file = self.library.resolve(path, self.place.path) if path else self.place.path
+        if file is None:
+            self._found("O605", _decoded(path))
+        return file
 
     def _missing(self, code: str, why: str, name: str, *details: object) -> Missing:
         self._found(code, name, *details)

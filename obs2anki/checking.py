@@ -1,0 +1,201 @@
+"""Every finding about the documents that the user names; nothing is written.
+
+    obs2anki check vault/biology notes/Norway.md
+    notes/Norway.md:9:1: O401 This review belongs to no flashcard (...)
+
+Each document is read with the settings and the file list of its own vault, but of the others
+nothing is read. So a document is told the same findings alone and with its whole vault. What only
+the whole vault and its ledger can say (a question asked twice, flashcards that cannot be told
+apart) is told where the whole vault is named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from obs2anki import build, check, extract, ledger, markdown, plan, settings, vault
+from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.settings import Settings
+
+VERSION = 1
+"""Of the JSON; it goes up when a name in it changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the user named of a vault."""
+
+    files: frozenset[VaultPath] = frozenset()
+    folders: tuple[str, ...] = ()
+    """With `/` at the end; an empty one is the whole vault."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole vault was named."""
+        return "" in self.folders
+
+    def holds(self, path: VaultPath) -> bool:
+        """Whether a file is among what was named."""
+        return path in self.files or path.startswith(self.folders)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A vault, or a part of it, that was checked."""
+
+    root: Path
+    name: str
+    documents: int
+    """How many were looked at."""
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def only_infos(checked: Iterable[Checked]) -> bool:
+    """Whether there is nothing but infos."""
+    return all(d.severity is Severity.INFO for one in checked for d in one.diagnostics)
+
+
+# ---------------------------------------------------------------- which documents, of which vault
+
+
+def by_vault(named: Iterable[Path]) -> dict[Path, Named]:
+    """Files and folders by the vault that they lie in; several may be named.
+
+    Raises Obs2ankiError where one of them is not there.
+    """
+    found: dict[Path, Named] = {}
+    for path in named:
+        if not path.exists():
+            raise Obs2ankiError(f"There is no file or folder {path}. Check how it is written.")
+        root = vault.root_of(path)
+        inside = _inside(root, path)
+        before = found.get(root, Named())
+        if path.is_dir():
+            folder = f"{inside}/" if inside != "." else ""
+            found[root] = Named(before.files, (*before.folders, folder))
+        else:
+            found[root] = Named(before.files | {inside}, before.folders)
+    return found
+
+
+def _inside(root: Path, path: Path) -> VaultPath:
+    """A path as the vault writes it; a link stands where it is, not where it leads."""
+    real = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+    inside = real.relative_to(root).as_posix()
+    return VaultPath(unicodedata.normalize("NFC", os.fsencode(inside).decode(errors="replace")))
+
+
+# ---------------------------------------------------------------- one vault
+
+
+def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
+    """Check what was named of the vault `root`, or all of it.
+
+    Raises Obs2ankiError where the vault, its settings or (if the whole vault is named) its ledger
+    cannot be read.
+    """
+    in_force, found = vault.find_settings(root)
+    contents = vault.read(root, in_force, named.holds)
+    in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
+    planned = plan.make(
+        plan.Vault(contents.name, contents.sources, contents.ignored, contents.unread),
+        in_force,
+        build.library(contents, in_force, _looked_at),
+        _clock(in_force),
+        _entries(root, in_force) if named.whole else (),
+        [*found, *contents.diagnostics, *proved],
+    )
+    more = check.heeded(_more(contents, planned, in_force, named), in_force.check)
+    told = [one for one in (*planned.diagnostics, *more) if named.whole or named.holds(one.path)]
+    documents = len(contents.sources) + len(contents.ignored)
+    return Checked(root, contents.name, documents, tuple(sorted(told, key=_place)))
+
+
+def _clock(in_force: Settings) -> plan.Clock:
+    now, zone = build.reading(os.environ), build.zone_of(in_force)
+    return plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
+
+
+def _entries(root: Path, in_force: Settings) -> Sequence[Entry]:
+    """What the vault's ledger remembers, if it has one."""
+    known = ledger.read(build.place_of_ledger(root, in_force))
+    return () if known is None else known.entries
+
+
+def _looked_at(file: Path) -> tuple[str, int]:
+    """In place of a digest, which only a deck needs: whether a medium can be read, its size."""
+    with file.open("rb") as stream:
+        return "0" * 64, os.fstat(stream.fileno()).st_size
+
+
+def _more(
+    contents: vault.Contents, planned: Plan, in_force: Settings, named: Named
+) -> Iterator[Diagnostic]:
+    """What only a check tells: infos."""
+    if named.whole:
+        yield from check.same_questions(one.flashcard for one in planned.planned)
+    unread = {d.path for d in planned.diagnostics if d.code in ("O203", "O703")}
+    no_tag = {plan.CAUSES["no-tag"], plan.CAUSES["unreadable-tags"]}
+    passed_over = {one.path for one in planned.skipped if one.reason in no_tag} - unread
+    for source in contents.sources:
+        if source.path in passed_over:
+            document, _ = markdown.parse(source)
+            flashcards = extract.flashcards(document, in_force.grammar).flashcards
+            yield from check.unselected(document, flashcards, in_force.grammar)
+
+
+def _place(found: Diagnostic) -> tuple[bool, str, Diagnostic]:
+    """Vault order, what is about no document first."""
+    return found.path.lower().endswith(".md"), vault.order(found.path), found
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def summary(checked: Sequence[Checked]) -> str:
+    """What it came to: `3 documents checked: 1 error, 2 warnings`."""
+    documents = sum(one.documents for one in checked)
+    counted = Counter(d.severity for one in checked for d in one.diagnostics)
+    counts = ", ".join(
+        f"{counted[severity]:,} {severity.value}{'' if counted[severity] == 1 else 's'}"
+        for severity in Severity
+        if counted[severity]
+    )
+    noun = "document" if documents == 1 else "documents"
+    return f"{documents:,} {noun} checked: {counts or 'nothing found'}."
+
+
+def as_json(checked: Sequence[Checked], seen: Callable[[Path], str]) -> str:
+    """All of it as one JSON object; paths of findings are relative to their vault.
+
+        {"version": 1, "documents": 2, "errors": 0, "warnings": 1, "infos": 0,
+         "vaults": [{"vault": "name", "root": "name", "documents": 2,
+                     "diagnostics": [{"path": "a.md", "line": 9, ...}]}]}
+
+    `seen` says how the folder of a vault is written.
+    """
+    counted = Counter(d.severity for one in checked for d in one.diagnostics)
+    said = {
+        "version": VERSION,
+        "documents": sum(one.documents for one in checked),
+        "errors": counted[Severity.ERROR],
+        "warnings": counted[Severity.WARNING],
+        "infos": counted[Severity.INFO],
+        "vaults": [
+            {
+                "vault": one.name,
+                "root": seen(one.root),
+                "documents": one.documents,
+                "diagnostics": [asdict(found) for found in one.diagnostics],
+            }
+            for one in checked
+        ],
+    }
+    return json.dumps(said, ensure_ascii=False, indent=2)
