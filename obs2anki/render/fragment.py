@@ -472,19 +472,28 @@ def _shallow(line: str) -> str:
     return "> " * MAX_QUOTES + line[len(quotes) :].lstrip("> \t")
 
 
-_CALLOUT_LINE = re.compile(r"((?:[ \t]{0,3}>[ ]?)+)[ \t]*" + _CALLOUT.pattern + r"[ \t]*")
+_LIST_MARKS = r"((?:[ \t]*+(?:[-*+]|[0-9]{1,9}[.)])(?=[ \t]))*+)"
+_BARS = r"((?:[ \t]*+>)*+)"
+_BEFORE_TEXT = re.compile(_LIST_MARKS + _BARS)
+_CALLOUT_LINE = re.compile(rf"{_LIST_MARKS}{_BARS}[ \t]*+{_CALLOUT.pattern}[ \t]*")
 
 
 def _with_callout_titles(lines: list[str], shelf: Shelf) -> list[str]:
     """Lines in which the title of each callout is a marked paragraph of its own."""
     result: list[str] = []
+    depth = 0
     for line in lines:
-        if match := _CALLOUT_LINE.match(line):
-            kind = match[2].lower()
+        before = _BEFORE_TEXT.match(line)
+        above, depth = depth, before[2].count(">") if before else 0
+        match = _CALLOUT_LINE.match(line) if depth else None
+        # Only what begins a quote is a callout: `[!tip]` in its second line is text.
+        if match and (depth > above or match[1].strip()):
+            kind = match[3].lower()
             shelf.callouts.append(kind)
             title = line[match.end() :] or kind.capitalize()
             mark = token(CALLOUT, len(shelf.callouts) - 1)
-            result += (f"{match[1]}{mark}{title}", match[1].rstrip())
+            inside = " " * len(match[1]) + match[2]
+            result += (f"{match[1]}{match[2]} {mark}{title}", inside)
         else:
             result.append(line)
     return result

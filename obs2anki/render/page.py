@@ -16,7 +16,17 @@ import comrak
 import nh3
 
 from obs2anki.render import links as _links
-from obs2anki.render.atoms import ATOM, CALLOUT, MATHS_IN, MATHS_OUT, TOKEN, Shelf, attribute, inert
+from obs2anki.render.atoms import (
+    ATOM,
+    CALLOUT,
+    CLOSE,
+    MATHS_IN,
+    MATHS_OUT,
+    TOKEN,
+    Shelf,
+    attribute,
+    inert,
+)
 from obs2anki.render.links import Links, Missing
 
 _MOST_TAGS = 2_000
@@ -54,6 +64,8 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
         result = _Walk(shelf, links).over(result, _OWN_PIECE)
     elif shelf.atoms:
         result = _Walk(shelf, links).over_tokens(result)
+    if "\\]" in result:
+        result = _AFTER_DISPLAY.sub(r"\1", result)
     return _unwrapped(result.rstrip("\n"))
 
 
@@ -157,6 +169,7 @@ def _cleaner() -> nh3.Cleaner:
     attributes["source"] = {"src", "type"}
     attributes["input"] = {"checked", "disabled"}
     attributes["details"] = {"open"}
+    attributes["font"] = {"color", "face", "size"}
     attributes["ol"] = {"start", "type", "reversed"}
     return nh3.Cleaner(
         tags=nh3.ALLOWED_TAGS
@@ -188,6 +201,10 @@ _CODE_OR_TAG_OR_DELIMITER = re.compile(r"<code[^>]*>[^<]*</code>|<[^>]*>|\\(?=[(
 _BACK_REFERENCE = re.compile(r' ?<a href="#fnref[^>]*>[^<]*(?:<sup[^>]*>[0-9]*</sup>)?</a>')
 _REFERENCE = re.compile(r'<sup class="footnote-ref"><a href="#fn[^>]*>([^<]*)</a></sup>')
 _FOOTNOTE_TAGS = re.compile(r'<li id="fn-[^>]*>|<section class="footnotes"[^>]*>')
+
+
+# Maths on lines of its own is a block to a browser, below which a break is an empty line.
+_AFTER_DISPLAY = re.compile(f"(\\\\\\]{MATHS_OUT}?(?:·{CLOSE}[0-9]+\ufdd1·)*)<br>")
 
 
 def _without_delimiters(result: str) -> str:
