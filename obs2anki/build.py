@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from obs2anki import ledger, plan, settings, vault
-from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source
+from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source, VaultPath
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.ledger import Ledger
@@ -206,7 +207,14 @@ def library(
         in_force.obsidian,
         in_force.media.max_size,
         digest,
+        _texts(contents),
     )
+
+
+def _texts(contents: vault.Contents) -> Callable[[VaultPath], str | None]:
+    """What answers the text of a document; those that were read are not read again."""
+    read = {source.path: source.text for source in (*contents.sources, *contents.ignored)}
+    return cache(lambda path: read[path] if path in read else contents.text(path))
 
 
 def _deck(request: Request, in_force: Settings, name: str) -> Path:

@@ -453,6 +453,8 @@ class Plan:
     """What is to be remembered once this is delivered, by GUID."""
     left: tuple[Entry, ...] = ()
     """What was in the vault at the last run and is no more."""
+    online: tuple[str, ...] = ()
+    """Addresses of the media that cards show from the web, sorted."""
     renamed: tuple[Renamed, ...] = ()
     """Renamings that alone changed notes, the one that changed most first."""
 

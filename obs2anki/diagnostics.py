@@ -75,6 +75,11 @@ RULES: dict[str, Rule] = {
     "O603": Rule(W_, "media too large", "{0} has {1} MB, more than the limit of {2} MB.", "Make it smaller, or raise [media] max_size in obs2anki.toml."),
     "O604": Rule(W_, "medium is no file", "An image or sound is named by a {0} address, and Anki can show files only.", "Save it as a file in the vault and embed that; the card shows a placeholder."),
     "O605": Rule(I_, "dead link", "The link leads to {0}, which is not in the vault.", "Mend the link, unless you mean to write that document."),
+    "O606": Rule(W_, "nothing to embed", "{0} cannot be embedded: {1}.", "Mend the link or the document; the card shows a link."),
+    "O607": Rule(W_, "embed within itself", "{0} embeds itself, here or by way of another document.", "Embed a heading or a block in which the embed does not stand; the card shows a link."),
+    "O608": Rule(W_, "embed too deep", "{0} would stand in more than {1} embeds, one within another.", "Embed it in a document further up; the card shows a link."),
+    "O609": Rule(W_, "too much embedded", "With {0} one side of a flashcard would embed more than {1} characters.", "Embed a heading or a block of it; the card shows a link."),
+    "O610": Rule(W_, "medium not downloaded", "{0} was not downloaded: {1}.", "Mend the address, or try again later; until then the card shows it only while there is a connection."),
     # -- O7 decks and tags
     "O701": Rule(W_, "deck too deep", "The deck has {0} levels, Anki can hold 11; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
     "O702": Rule(I_, "no tag selects it", "No flashcard tag selects this document, but it holds text that would make {0} flashcard(s), here the first.", "To export it, give it a flashcard tag: {1}."),

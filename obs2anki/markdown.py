@@ -49,7 +49,7 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
     """Read what a document says about itself; the flashcards are `extract`'s."""
     lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     found: list[Diagnostic] = []
-    closing = _frontmatter_end(lines)
+    closing = frontmatter_end(lines)
     frontmatter: Mapping[str, FrontmatterValue] = {}
     if closing:
         try:
@@ -64,7 +64,7 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
             blanked = lines.index("---", 1) + 1
         except ValueError:
             blanked = 0
-    outside = list(_outside_code(lines, max(closing + 1 if closing else 0, blanked)))
+    outside = list(outside_code(lines, max(closing + 1 if closing else 0, blanked)))
     direction = frontmatter.get("direction")
     direction = direction if isinstance(direction, str) else None
     document = Document(
@@ -84,7 +84,7 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
 # ---------------------------------------------------------------- frontmatter
 
 
-def _frontmatter_end(lines: list[str]) -> int:
+def frontmatter_end(lines: list[str]) -> int:
     """Index of the line that closes Obsidian's frontmatter, 0 if there is none.
 
     Obsidian allows white space after the dashes, the plugin does not.
@@ -136,7 +136,7 @@ def _plugin_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ...]
 # ---------------------------------------------------------------- lines outside code
 
 
-def _outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
+def outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
     """Number (1-based) and text of each line that is in no fenced code block."""
     fence = ""
     for index in range(start, len(lines)):

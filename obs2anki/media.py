@@ -13,9 +13,10 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from obs2anki.data import Media, VaultPath
@@ -40,7 +41,8 @@ IMAGES = frozenset(
         "webp",
     ]
 )
-SOUNDS = frozenset(
+FILMS = frozenset(["avi", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ogv", "webm"])
+SOUNDS = FILMS | frozenset(
     [
         "3gp",
         "aac",
@@ -54,16 +56,6 @@ SOUNDS = frozenset(
         "opus",
         "wav",
         "wma",
-        "avi",
-        "flv",
-        "m4v",
-        "mkv",
-        "mov",
-        "mp4",
-        "mpeg",
-        "mpg",
-        "ogv",
-        "webm",
     ]
 )
 """Audio and video: Anki plays both from `[sound:...]`."""
@@ -93,20 +85,27 @@ class Library:
         obsidian: Obsidian,
         max_size: int,
         digest: Callable[[Path], tuple[str, int]],
+        text: Callable[[VaultPath], str | None] = lambda _: None,
+        fetched: Mapping[str, Path | str] = MappingProxyType({}),
     ) -> None:
         """Take every visible file of the vault, documents too.
 
         `locate` says where a file lies on the disk, which may spell its name otherwise.
         `max_size` is in megabytes. `digest` answers a file's SHA-256 (hex) and size in bytes, or
         raises OSError; it is asked at most once for a file, and only when a rendered link needs
-        it.
+        it. A file that is too large may have an empty digest. `text` answers what a document
+        says, None if it cannot be read. `fetched` has, by address, where a medium of the web lies
+        now, or in words why it could not be fetched.
         """
         self.max_size = max_size
+        self.text = text
         self._locate = locate
         self._attachments = obsidian.attachment_folder
         self._digest = digest
         self._files = frozenset(files)
+        self._fetched = fetched
         self._packed: dict[VaultPath, Media] = {}
+        self._packed_from_web: dict[str, Media] = {}
         self._resolved: dict[tuple[str, str], VaultPath | None] = {}
 
     @cached_property
@@ -161,6 +160,21 @@ class Library:
             digest, size = self._digest(file)
             packed = self._packed[path] = Media(self._name(path, digest), file, size)
         return packed
+
+    def fetched(self, url: str) -> Media | str | None:
+        """A medium of the web: as Anki gets it, why it cannot be had, or None: nobody asked."""
+        file = self._fetched.get(url)
+        if not isinstance(file, Path):
+            return file
+        if url not in self._packed_from_web:
+            try:
+                digest, size = self._digest(file)
+            except OSError:
+                return "the copy of it cannot be read"
+            stem, _ = _stem_and_extension(unquote(url.partition("?")[0].partition("#")[0]))
+            name = self._name(stem.casefold() + file.suffix, digest)
+            self._packed_from_web[url] = Media(name, file, size)
+        return self._packed_from_web[url]
 
     def _leaves(self, target: str, source: VaultPath) -> bool:
         if _ELSEWHERE.match(target) or target.startswith(("\\", "~/", "//")):
@@ -222,7 +236,7 @@ class Library:
                 return min(found)[1]
         return None
 
-    def _name(self, path: VaultPath, digest: str) -> str:
+    def _name(self, path: str, digest: str) -> str:
         """`<stem>-<hash>.<ext>` within Anki's limits (spec: NFC, 120 bytes, no odd characters)."""
         stem, ext = _stem_and_extension(path)
         stem = self._spellings.get((stem.casefold(), ext), stem)

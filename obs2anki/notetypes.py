@@ -148,6 +148,14 @@ blockquote { border-inline-start: 3px solid var(--line); }
 .callout-title { font-weight: 600; }
 .callout-content > :first-child { margin-top: 0.2em; }
 .callout-content > :last-child { margin-bottom: 0; }
+.embed {
+  border-inline-start: 2px solid var(--line); padding-inline-start: 0.8em; margin: 0.6em 0;
+}
+.embed-title { color: var(--faint); font-size: 0.7em; line-height: 1.4; }
+.embed-title a { color: inherit; text-decoration: none; }
+.embed-title + * { margin-top: 0.2em; }
+.embed > :last-child { margin-bottom: 0; }
+.paragraph { margin: 0.6em 0; }
 mark { background-color: var(--mark); color: var(--mark-text); border-radius: 3px; }
 mark { padding: 0 0.1em; }
 .cloze { color: var(--cloze); font-weight: 600; }

@@ -190,6 +190,7 @@ def make(
         revlog=settings.scheduling.revlog,
         planned=planned,
         media=tuple(desk.media[name] for name in sorted(desk.media)),
+        online=tuple(sorted(desk.online)),
         skipped=_in_order(gathered.skipped, vault),
         left_behind=_in_order(gathered.left_behind, vault),
         diagnostics=_in_order(check.heeded(gathered.diagnostics, settings.check), vault),
@@ -319,6 +320,7 @@ class _Desk:
     vault: str
     position: int = 0
     media: dict[str, Media] = field(default_factory=dict)
+    online: set[str] = field(default_factory=set)
     fates: list[identity.Fate] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
@@ -380,6 +382,7 @@ class _Desk:
             rendered, found = render.side(side, place, self.library, self.settings.obsidian)
             html.append(rendered.html or EMPTY)
             media += rendered.media
+            self.online.update(rendered.online)
             self.diagnostics += found
         reverse = "1" if flashcard.type.reversed else ""
         return {"Front": html[0], "Back": html[1], "Reverse": reverse}, tuple(media)
@@ -393,6 +396,7 @@ class _Desk:
         rendered, found = render.cloze(
             marked, self._place(flashcard), self.library, self.settings.obsidian
         )
+        self.online.update(rendered.online)
         self.diagnostics += found
         packed = frozenset(number - 1 for number in cloze.numbers(rendered.html))
         for card, place in enumerate(kept.places):
@@ -420,9 +424,10 @@ class _Desk:
         rtl = flashcard.rtl
         return render.Place(
             path=flashcard.path,
-            line=flashcard.line,
+            line=flashcard.own_line or flashcard.line,
             vault=self.vault if name is None else name,
             rtl=self.settings.obsidian.right_to_left if rtl is None else rtl,
+            end_line=flashcard.end_line,
         )
 
     def _surroundings(self, flashcard: Flashcard, guid: Guid) -> dict[str, str]:

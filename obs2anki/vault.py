@@ -61,6 +61,12 @@ class Contents:
         """Where a file of the vault lies on the disk."""
         return self.root / self.spelt.get(path, path)
 
+    def text(self, path: VaultPath) -> str | None:
+        """What a document says; None if it cannot be read, for which there is a finding."""
+        disk = self.spelt.get(path, path)
+        source, _ = _source(self.root, _File(path, disk, document=True))
+        return None if source is None else source.text
+
 
 # ---------------------------------------------------------------- which folder, which settings
 

@@ -68,6 +68,8 @@ NOT_SHOWN = {
     "O202": "a file's permissions decide",
     "O206": "a character that no page can hold",
     "O603": "a file of a hundred megabytes",
+    "O609": "a document of fifty thousand characters",
+    "O610": "a server decides",
 }
 """Findings that no example on a page can show, and why."""
 

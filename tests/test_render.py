@@ -20,9 +20,9 @@ from obs2anki.render.fragment import MAX_QUOTES
 from obs2anki.settings import Obsidian
 from tests import anki_collection, golden_cases, vault_files
 
+MEMBRANE = "It is ==thin==.\n\n# Structure\n\nTwo layers of fat.\n"
 LIBRARY = vault_files.library(
     "biology/cell.md",
-    "biology/membrane.md",
     "biology/index.md",
     "chemistry/water.md",
     "chemistry/index.md",
@@ -36,6 +36,7 @@ LIBRARY = vault_files.library(
     "attachments/huge.png",
     'attachments/Q&A "1".png',
     attachment_folder="attachments",
+    documents={"biology/membrane.md": MEMBRANE},
 )
 PLACE = render.Place(VaultPath("biology/cell.md"), 7, "My Vault")
 HIGHLIGHTS, _ = cloze.compile_patterns(("==[123;;]answer[;;hint]==",))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from obs2anki.data import VaultPath
 from obs2anki.media import Library
@@ -18,12 +20,20 @@ def digest(file: Path) -> tuple[str, int]:
     return sha256(str(file.name).encode("utf-8", "replace")).hexdigest(), size
 
 
-def library(*files: str, attachment_folder: str = "/", max_size: int = 100) -> Library:
-    """A library of these files."""
+def library(
+    *files: str,
+    attachment_folder: str = "/",
+    max_size: int = 100,
+    documents: Mapping[str, str] = MappingProxyType({}),
+    fetched: Mapping[str, Path | str] = MappingProxyType({}),
+) -> Library:
+    """A library of these files, and of documents by path with what they say."""
     return Library(
         ROOT.joinpath,
-        map(VaultPath, files),
+        map(VaultPath, (*files, *documents)),
         Obsidian(attachment_folder=attachment_folder),
         max_size,
         digest,
+        documents.get,
+        fetched,
     )

@@ -8,7 +8,9 @@ finding, with a placeholder on the card.
 
 The rooms behind this door, in the order of the work: `fragment` makes of Obsidian's Markdown
 what a parser understands, `links` knows what a link in the vault means, `page` makes HTML, and
-`deletions` makes Anki's clozes. `atoms` is what they put aside for one another.
+`deletions` makes Anki's clozes. `transclusion` goes through all of them once more for each
+document that is embedded, `passages` finds what is embedded of it. `atoms` is what they put aside
+for one another.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ from obs2anki.render.atoms import (
     without_noncharacters,
 )
 from obs2anki.render.fragment import prepared
-from obs2anki.render.links import Links, Place, obsidian_url, quoted
+from obs2anki.render.links import Links, Lookup, Place, obsidian_url, quoted
+from obs2anki.render.transclusion import Transclusion, without_paragraphs_around
 from obs2anki.settings import Obsidian
 
 __all__ = ["Place", "Rendered", "cloze", "context", "side", "source_link"]
@@ -43,13 +46,19 @@ __all__ = ["Place", "Rendered", "cloze", "context", "side", "source_link"]
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The HTML of a field, and the media that it refers to."""
+    """The HTML of a field, and what of the vault went into it."""
 
     html: str
     media: tuple[Media, ...] = ()
+    """What it refers to and is packed."""
+    online: tuple[str, ...] = ()
+    """Addresses of media that it shows from the web."""
+    lookups: tuple[Lookup, ...] = ()
+    """What the library was asked. With the same answers, and the same `documents` and media,
+    the same text gives the same HTML."""
+    documents: tuple[VaultPath, ...] = ()
+    """Documents that were looked into for what it embeds."""
 
-
-EMPTY = Rendered("")
 
 # Letters, digits and such marks as mean nothing to Markdown, beginning with a letter.
 _PLAIN = re.compile(
@@ -63,9 +72,9 @@ def side(
     """A side of a flashcard as HTML; "" if nothing of it is to be shown."""
     if _PLAIN.fullmatch(text) and not place.rtl and unicodedata.is_normalized("NFC", text):
         return Rendered(text.rstrip()), []
-    shelf, links = Shelf(), Links(place, library)
+    shelf, links = Shelf(), _links(place, library, obsidian)
     html = _flow(text, shelf, links, obsidian)
-    return _rendered(html, links), links.diagnostics
+    return _rendered(html, links), list(links.named.diagnostics)
 
 
 def cloze(
@@ -76,8 +85,9 @@ def cloze(
     A deletion whose marks do not survive Markdown (in an address, in the name of a language)
     is plain text: `cloze.numbers` of the result says which are asked.
     """
-    shelf, links = Shelf(), Links(place, library)
+    shelf = Shelf()
     text, asked = _with_tokens(marked, shelf)
+    links = _links(place, library, obsidian, shelf.opened)
     html = _flow(text, shelf, links, obsidian)
     hints = {k: _hint(marked.marks[k].hint, links, obsidian) for k in asked.values()}
     clozes = {
@@ -86,7 +96,7 @@ def cloze(
         if _numbers(marked.marks[k])
     }
     html = without_noncharacters(deletions.placed(html, clozes))
-    return _rendered(html, links), links.diagnostics
+    return _rendered(html, links), list(links.named.diagnostics)
 
 
 def context(title: str, headings: tuple[str, ...]) -> str:
@@ -116,20 +126,36 @@ def _text(name: str) -> str:
     return inert(escape(without_control(name), quote=False))
 
 
+def _links(place: Place, library: Library, obsidian: Obsidian, opened: int = 0) -> Links:
+    """The links of a side, which shows what it embeds; `opened` deletions are marked in it."""
+
+    def flow(text: str, links: Links) -> str:
+        # The maths of an embedded document is marked for the deletions around it.
+        return _flow(without_control(text), Shelf(opened=opened), links, obsidian)
+
+    return Links(place, library, Transclusion(flow, obsidian.right_to_left))
+
+
 def _flow(text: str, shelf: Shelf, links: Links, obsidian: Obsidian) -> str:
     """HTML of a text, deletions still being tokens in it."""
     markdown = prepared(text, shelf, links)
     if not markdown:
         return ""
-    return page.html(markdown, shelf, links, obsidian.strict_line_breaks)
+    html = page.html(markdown, shelf, links, obsidian.strict_line_breaks)
+    return without_paragraphs_around(html)
 
 
 def _rendered(html: str, links: Links) -> Rendered:
-    if not html:
-        return EMPTY
-    if links.place.rtl:
+    if links.place.rtl and html:
         html = f'<div dir="rtl">{html}</div>'
-    return Rendered(html, tuple(links.media.values()))
+    named = links.named
+    return Rendered(
+        html,
+        media=tuple(named.media.values()),
+        online=tuple(named.online),
+        lookups=tuple(named.lookups),
+        documents=tuple(named.documents),
+    )
 
 
 # ---------------------------------------------------------------- clozes
@@ -166,7 +192,9 @@ def _hint(hint: str | None, links: Links, obsidian: Obsidian) -> str:
     """A hint as HTML within one line."""
     if not hint or not hint.strip():
         return ""
-    html = without_noncharacters(_flow(hint, Shelf(), links, obsidian))
+    # A hint stands within a line, so that what it embeds stays a link.
+    within = links.at(links.place, None)
+    html = without_noncharacters(_flow(hint, Shelf(), within, obsidian))
     if html.startswith("<") and re.match(r"<(?:p|ul|ol|h[1-6]|pre|table|div|blockquote)\b", html):
         html = escape(without_noncharacters(hint), quote=False)
     return deletions.hint_apart(html)

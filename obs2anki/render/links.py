@@ -9,15 +9,17 @@ Only addresses with a scheme that is known to be harmless are kept; scripts and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
-from urllib.parse import quote, unquote
+from typing import NamedTuple, Protocol
+from urllib.parse import quote, unquote, urlsplit
 
 from obs2anki import diagnostics
-from obs2anki.data import Diagnostic, Media, VaultPath
-from obs2anki.media import IMAGES, MEGABYTE, SOUNDS, Library, extension
+from obs2anki.data import Diagnostic, Media, Source, VaultPath
+from obs2anki.media import FILMS, IMAGES, MEGABYTE, SOUNDS, Library, extension
 from obs2anki.render.atoms import TOKEN, Atom, attribute, inert, without_control
+from obs2anki.render.passages import outline
 
 SCHEMES = frozenset(
     [
@@ -57,6 +59,9 @@ _NO_IMAGE = re.compile(
     r"//(?:www\.|m\.)?(?:youtube\.com|youtu\.be|vimeo\.com|twitter\.com|x\.com)/"
 )
 _SIZE = re.compile(r"([0-9]{1,5})(?:x([0-9]{1,5}))?")
+_HEIGHT = re.compile(r"[#&]height=[0-9]*")  # of the frame in which Obsidian shows a PDF
+_MOST_PLACED = 100
+"""With more findings than this in one side, they are told at its first line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,44 @@ class Place:
     vault: str
     """The vault's name for links into Obsidian; "" = none, Obsidian takes the last one."""
     rtl: bool = False
+    end_line: int = 0
+    """Where what holds the fragment ends; a finding stands between `line` and here."""
+
+
+class Lookup(NamedTuple):
+    """A question to the library, and its answer: what `target` names in the document `source`."""
+
+    target: str
+    source: VaultPath
+    found: VaultPath | None
+
+
+@dataclass(slots=True)
+class Named:
+    """What a fragment names, embedded documents included, and what is to be said about it."""
+
+    media: dict[str, Media] = field(default_factory=dict)
+    online: dict[str, None] = field(default_factory=dict)
+    """Addresses of media that stay where they are."""
+    lookups: dict[Lookup, None] = field(default_factory=dict)
+    documents: dict[VaultPath, None] = field(default_factory=dict)
+    """Documents that were looked into."""
+    diagnostics: dict[Diagnostic, None] = field(default_factory=dict)
+
+
+class Embedder(Protocol):
+    """What shows a document within another."""
+
+    def shown(self, links: Links, target: Target, written: str, title: str) -> str:
+        """HTML of the passage that `target` names, and the document of `links` as `written`."""
+        ...
+
+
+class Target(NamedTuple):
+    """A file of the vault, and the `#heading`, `#^block` or `#page=3` in it."""
+
+    path: VaultPath
+    subpath: str = ""
 
 
 def obsidian_url(vault: str, path: str, subpath: str = "") -> str:
@@ -88,12 +131,22 @@ def quoted(text: str) -> str:
 class Links:
     """What one fragment names: answers HTML, and keeps the media and findings on the way."""
 
-    def __init__(self, place: Place, library: Library | None) -> None:
-        """Without a library a link is its text alone."""
+    def __init__(
+        self,
+        place: Place,
+        library: Library | None,
+        embedder: Embedder | None = None,
+        named: Named | None = None,
+    ) -> None:
+        """Without a library a link is its text alone; without an embedder an embed is a link."""
         self.place = place
         self.library = library
-        self.media: dict[str, Media] = {}
-        self.diagnostics: list[Diagnostic] = []
+        self.embedder = embedder
+        self.named = Named() if named is None else named
+
+    def at(self, place: Place, embedder: Embedder | None) -> Links:
+        """The same for a fragment that stands elsewhere; what is found comes together here."""
+        return Links(place, self.library, embedder, self.named)
 
     def wikilink(self, inner: str, embed: bool) -> Atom:
         """`[[inner]]`, or `![[inner]]` if `embed`; tokens of deletions stay in a link's text."""
@@ -105,8 +158,10 @@ class Links:
         if self.library is None:
             return Atom(label, source)
         if embed:
-            return Atom(partial(self._embed, path.strip(), mark + subpath, alias), source)
-        file = self._linked(path)
+            in_link = None if extension(path.strip()) in IMAGES | SOUNDS else label
+            embedded = partial(self._embed, path.strip(), mark + subpath, alias)
+            return Atom(embedded, source, in_link=in_link)
+        file = self._linked(path) if path else self.place.path
         url = obsidian_url(self.place.vault, file or path, mark + subpath)
         return Atom(f'<a href="{attribute(url)}">{label}</a>', source, in_link=label)
 
@@ -115,10 +170,8 @@ class Links:
         file = self._file(path) if path else self.place.path
         if isinstance(file, Missing):
             return file.html
-        if extension(file) in IMAGES or extension(file) in SOUNDS:
-            return self._shown(file, {"alt": alt, "width": width, "height": height})
-        url = obsidian_url(self.place.vault, file, subpath)
-        return f'<a href="{attribute(url)}">{_label(alt or _of_target(path + subpath))}</a>'
+        attributes = {"alt": alt, "width": width, "height": height}
+        return self._shown(Target(file, subpath), path + subpath, attributes)
 
     def href(self, url: str) -> str | None:
         """Where a Markdown link leads; None if it may lead nowhere."""
@@ -130,121 +183,200 @@ class Links:
         path, mark, subpath = url.strip().partition("#")
         if self.library is None or not (path or subpath):
             return None
-        if self.library.leaves_vault(path, self.place.path):
+        file = self._linked(path) if path else self.place.path
+        if file is None and self.library.leaves_vault(path, self.place.path):
             return None
-        file = self._linked(path)
         return obsidian_url(self.place.vault, file or unquote(path), mark + unquote(subpath))
 
-    def image(self, attributes: dict[str, str]) -> str:
-        """An `<img>`, or whatever else its `src` turns out to be."""
+    def image(self, attributes: dict[str, str], in_link: bool = False) -> str:
+        """An `<img>`, or whatever else its `src` turns out to be; `in_link` it leads nowhere."""
         alt, width, height = _alt_and_size(attributes.get("alt", ""))
         shown = attributes | {"alt": alt}
         several = shown.pop("srcset", "")
         if width and "width" not in attributes:
             shown |= {"width": width, "height": height}
         source = self.source(attributes.get("src") or _first_of(several))
-        if isinstance(source, Missing):
-            return source.html
-        if isinstance(source, str):
-            if _NO_IMAGE.search(source):
-                return f'<a href="{attribute(source)}">{_label(alt or source)}</a>'
-            return tag("img", shown | {"src": source})
-        return self._shown(source.path, shown)
+        match source:
+            case Missing():
+                return source.html
+            case Target(path, subpath):
+                written = unquote(attributes.get("src", "")) or path + subpath
+                if in_link and extension(path) not in IMAGES | SOUNDS:
+                    return _label(alt or _of_target(written))
+                return self._shown(source, written, shown)
+            case Online(url):
+                return _online(url, shown, in_link)
+            case name:
+                return _of_file(name, shown)
 
-    def source(self, url: str) -> Remote | InVault | Missing:
-        """What the `src` of a medium stands for."""
+    def source(self, url: str) -> Online | str | Target | Missing:
+        """What the `src` of a medium stands for; text is the name of one that is packed."""
         address = _IGNORED_IN_URLS.sub("", url)
-        if address.startswith("//"):
-            return "https:" + address
         scheme = _SCHEME.match(address)
+        if address.startswith("//"):
+            return self._remote("https:" + address)
         if scheme and scheme[1].lower() in ("http", "https"):
-            return url.strip()
-        path = url.strip().partition("#")[0]
-        if not path:
-            self._found("O601", "An image or sound without an address")
+            return self._remote(url.strip())
+        path, mark, subpath = url.strip().partition("#")
+        if not (path or subpath):
+            self.found("O601", url, "An image or sound without an address")
             return Missing("not shown", "no address")
         if scheme and scheme[1].lower() in REFUSED:
-            return self._missing("O604", "not shown", scheme[1].lower() + ":")
-        found = self._file(path)
-        return found if isinstance(found, Missing) else InVault(found)
+            self.found("O604", scheme[0], scheme[1].lower() + ":")
+            return Missing("not shown", scheme[1].lower() + ":")
+        found = self._file(path) if path else self.place.path
+        return found if isinstance(found, Missing) else Target(found, mark + unquote(subpath))
 
-    def packed(self, path: VaultPath) -> str | Missing:
-        """The name in Anki of a file of the vault, which is packed from now on."""
+    def playable(self, url: str) -> str | Missing:
+        """What stands in the `src` of a player for the `src` that its author wrote."""
+        match found := self.source(url):
+            case Target(path, _):
+                return self._packed(path, url)
+            case Online(address):
+                return address
+        return found
+
+    def _packed(self, path: VaultPath, written: str) -> str | Missing:
+        """The name in Anki of a file of the vault, which is packed from now on.
+
+        `written` is how the document names it.
+        """
         assert self.library is not None
         try:
             media = self.library.media(path)
         except OSError:
-            return self._missing("O601", "missing", path)
+            return self._missing("O601", "missing", path, written=written)
         limit = self.library.max_size
         if media.size > limit * MEGABYTE:
             size = f"{media.size / MEGABYTE:.1f}"
-            return self._missing("O603", "too large", path, size, limit)
-        self.media[media.name] = media
+            return self._missing("O603", "too large", path, size, limit, written=written)
+        self.named.media[media.name] = media
         return media.name
 
-    def _shown(self, path: VaultPath, attributes: dict[str, str]) -> str:
-        """A file of the vault: an image, a sound or film, or a link to anything else."""
-        kind = extension(path)
-        if kind not in IMAGES and kind not in SOUNDS:
-            url = obsidian_url(self.place.vault, path)
-            return f'<a href="{attribute(url)}">{_label(attributes.get("alt") or path)}</a>'
-        name = self.packed(path)
-        if isinstance(name, Missing):
-            return name.html
-        if kind in SOUNDS:
-            return f"[sound:{escape(name, quote=False)}]"
-        return tag("img", attributes | {"src": name})
+    def _remote(self, url: str) -> Online | str:
+        """A medium elsewhere, or its name in Anki if it was fetched."""
+        fetched = self.library.fetched(url) if self.library is not None else None
+        match fetched:
+            case Media():
+                self.named.media[fetched.name] = fetched
+                return fetched.name
+            case str():
+                self.found("O610", url, without_control(url), fetched)
+        if self.library is not None and not _NO_IMAGE.search(url):
+            self.named.online[url] = None
+        return Online(url)
+
+    def _shown(self, target: Target, written: str, attributes: dict[str, str]) -> str:
+        """A file of the vault: an image, a sound or film, a document, or a link to anything else.
+
+        `written` is how the document names it.
+        """
+        kind = extension(target.path)
+        if kind in IMAGES or kind in SOUNDS:
+            name = self._packed(target.path, written.partition("#")[0])
+            return name.html if isinstance(name, Missing) else _of_file(name, attributes)
+        title = attributes.get("alt", "")
+        if kind == "md" and self.embedder is not None and not _is_drawing(target.path):
+            return self.embedder.shown(self, target, written, title)
+        if kind == "pdf":
+            written, subpath = (_HEIGHT.sub("", text) for text in (written, target.subpath))
+            target = Target(target.path, subpath)
+        return self.link(target, title or _of_target(written))
+
+    def link(self, target: Target, text: str) -> str:
+        """A link that opens a file in Obsidian."""
+        url = obsidian_url(self.place.vault, target.path, target.subpath)
+        return f'<a href="{attribute(url)}">{_label(text)}</a>'
+
+    def _resolved(self, path: str) -> VaultPath | None:
+        """What a path names, and a note that it was asked."""
+        assert self.library is not None
+        found = self.library.resolve(path, self.place.path)
+        self.named.lookups[Lookup(path, self.place.path, found)] = None
+        return found
+
+    def _linked(self, path: str) -> VaultPath | None:
+        """The file that a link leads to; a dead link is a finding."""
+        assert self.library is not None
+        file = self._resolved(path)
+        if file is None and not self.library.leaves_vault(path, self.place.path):
+            self.found("O605", path, _decoded(path))
+        return file
 
     def _file(self, path: str) -> VaultPath | Missing:
         if self.library is None:
             return Missing("missing", path)
-        file = self.library.resolve(path, self.place.path)
+        file = self._resolved(path)
         if file is not None:
             return file
         if self.library.leaves_vault(path, self.place.path):
-            return self._missing("O602", "outside the vault", _decoded(path))
-        return self._missing("O601", "missing", _decoded(path))
+            return self._missing("O602", "outside the vault", _decoded(path), written=path)
+        return self._missing("O601", "missing", _decoded(path), written=path)
 
-    def _linked(self, path: str) -> VaultPath | None:
-        """The file that a link leads to: the document itself where it names none."""
-        assert self.library is not None
-        file = self.library.resolve(path, self.place.path) if path else self.place.path
-        if file is None:
-            self._found("O605", _decoded(path))
-        return file
-
-    def _missing(self, code: str, why: str, name: str, *details: object) -> Missing:
-        self._found(code, name, *details)
+    def _missing(self, code: str, why: str, name: str, *details: object, written: str) -> Missing:
+        self.found(code, written, name, *details)
         return Missing(why, name)
 
-    def _found(self, code: str, *details: object) -> None:
-        finding = diagnostics.at(code, self.place.path, self.place.line, *details)
-        if finding not in self.diagnostics:
-            self.diagnostics.append(finding)
+    def found(self, code: str, written: str, *details: object) -> None:
+        """Note a finding about what is `written` in the fragment; each is told once."""
+        line, column = self._where(written)
+        finding = diagnostics.at(code, self.place.path, line, *details, column=column)
+        self.named.diagnostics[finding] = None
+
+    def _where(self, written: str) -> tuple[int, int]:
+        """Line and column of a text of the fragment; its first line if it does not stand there."""
+        place = self.place
+        if self.library is None or len(self.named.diagnostics) >= _MOST_PLACED:
+            return place.line, 1
+        text = self.library.text(place.path)
+        lines = [] if text is None else outline(Source(place.path, text)).lines
+        for number in range(place.line, min(place.end_line, len(lines)) + 1):
+            for spelling in {written, unquote(written)} - {""}:
+                if (at := lines[number - 1].find(spelling)) >= 0:
+                    return number, at + 1
+        return place.line, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A medium that cannot be shown, and why."""
+    """What cannot be shown, and why."""
 
     why: str
     name: str
+    link: str = ""
+    """HTML that leads to it, if there is any."""
 
     @property
     def html(self) -> str:
         """What the card shows in its place."""
-        return f'<span class="missing">({self.why}: {_label(self.name)})</span>'
+        return f'<span class="missing">({self.why}: {self.link or _label(self.name)})</span>'
 
 
 @dataclass(frozen=True, slots=True)
-class InVault:
-    """A medium that lies in the vault."""
+class Online:
+    """The address of a medium that stays where it is."""
 
-    path: VaultPath
+    url: str
 
 
-Remote = str
-"""The address of a medium that stays where it is."""
+def _of_file(name: str, attributes: dict[str, str]) -> str:
+    """A packed file on a card."""
+    if extension(name) in SOUNDS:
+        return f"[sound:{escape(name, quote=False)}]"
+    return tag("img", attributes | {"src": name})
+
+
+def _online(url: str, attributes: dict[str, str], in_link: bool) -> str:
+    """A medium that the card fetches itself, or a link to what it cannot show."""
+    if _NO_IMAGE.search(url):
+        text = _label(attributes.get("alt") or url)
+        return text if in_link else f'<a href="{attribute(url)}">{text}</a>'
+    kind = extension(_path_of(url))
+    if kind in SOUNDS:
+        player = "video" if kind in FILMS else "audio"
+        sizes = {key: attributes.get(key, "") for key in ("width", "height")}
+        return f"{tag(player, {'src': url} | sizes)[:-1]} controls></{player}>"
+    return tag("img", attributes | {"src": url})
 
 
 def tag(name: str, attributes: dict[str, str]) -> str:
@@ -253,6 +385,18 @@ def tag(name: str, attributes: dict[str, str]) -> str:
     rest = [key for key in attributes if key not in first]
     written = (f' {key}="{attribute(attributes[key])}"' for key in first + rest if attributes[key])
     return f"<{name}{''.join(written)}>"
+
+
+def _path_of(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:  # brackets that hold no address
+        return ""
+
+
+def _is_drawing(path: str) -> bool:
+    """Whether a document holds a drawing: what it says is for a program."""
+    return path.lower().endswith(".excalidraw.md")
 
 
 def _first_of(srcset: str) -> str:

@@ -282,7 +282,7 @@ class _Walk:
             case "a":
                 return self._anchor(closing, match["rest"])
             case "img":
-                return self.links.image(self._attributes(match["rest"]))
+                return self.links.image(self._attributes(match["rest"]), bool(self.anchors))
             case "input" if 'type="checkbox"' not in match["rest"]:
                 return ""  # a task's box is all that nothing can be typed into
             case "audio" | "video" | "source" as player if not closing:
@@ -336,9 +336,7 @@ class _Walk:
         if "src" not in attributes:
             # A <source> without it is that of a <picture>, which holds an <img> as well.
             return "" if name == "source" else f"<{name} controls>"
-        found = self.links.source(attributes["src"])
-        if not isinstance(found, str | Missing):
-            found = self.links.packed(found.path)
+        found = self.links.playable(attributes["src"])
         if isinstance(found, Missing):
             return found.html + (f"<{name}>" if name != "source" else "")
         shown = _links.tag(name, attributes | {"src": found})
