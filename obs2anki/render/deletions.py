@@ -274,6 +274,15 @@ class _Writer:
         return special.sub(lambda m: _ENTITIES[m[0]], text)
 
 
+_IN_HINT = re.compile(r"(?P<maths>\\[(\[].*?\\[)\]])|\}(?=\})|:(?=:)|\{(?=\{c)", re.DOTALL)
+
+
 def hint_apart(html: str) -> str:
     """A hint's HTML in which nothing ends the cloze."""
-    return re.sub(r"\}(?=\})|:(?=:)|\{(?=\{c)", lambda m: m[0] + _GAP, html)
+
+    def apart(match: re.Match[str]) -> str:
+        if match["maths"] is None:
+            return match[0] + _GAP
+        return _IN_CLOZE.sub(lambda special: special[0] + " ", match["maths"])
+
+    return _IN_HINT.sub(apart, html)
