@@ -1,0 +1,291 @@
+"""`obs2anki check`: every finding about what is named, and nothing written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from obs2anki import build, checking, vault
+from obs2anki.checking import Named
+from obs2anki.data import Diagnostic, VaultPath
+from obs2anki.diagnostics import Obs2ankiError
+from tests.commands import PLUGIN, held, oceans, run, tagged
+from tests.commands import vault as written
+
+Capture = pytest.CaptureFixture[str]
+
+OF_A_VAULT = frozenset({"O801", "O802", "O803"})
+"""Findings that only a whole vault can tell."""
+
+ONLY_CHECKED = frozenset({"O702", "O801"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def codes(found: Iterable[Diagnostic]) -> list[tuple[str, int, str]]:
+    return [(one.path, one.line, one.code) for one in found]
+
+
+def alone(root: Path, *paths: str) -> list[Diagnostic]:
+    """What is found in some documents of a vault."""
+    return list(checking.check_vault(root, Named(frozenset(map(VaultPath, paths)))).diagnostics)
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def test_findings_are_on_stderr_and_a_summary_on_stdout(folder: Path, capsys: Capture) -> None:
+    oceans(folder)
+    done = run(["check", "sea/Oceans.md"], capsys)
+    assert done.code == 1
+    assert done.err.startswith("sea/Oceans.md:10:1: O401 This review belongs to no flashcard")
+    assert done.out == "1 document checked: 1 warning.\n"
+
+
+def test_a_clean_document_is_0_and_so_are_infos(folder: Path, capsys: Capture) -> None:
+    written(folder / "v", {"clean.md": "Q;; A\n", "info.md": "Q;; [[not yet]]\n"})
+    assert run(["check", "v/clean.md"], capsys).out == "1 document checked: nothing found.\n"
+    done = run(["check", "v"], capsys)
+    assert (done.code, done.out) == (0, "2 documents checked: 2 infos.\n")
+    assert {line.split()[1] for line in done.err.splitlines()[::2]} == {"O605", "O801"}
+
+
+def test_an_error_is_1(folder: Path, capsys: Capture) -> None:
+    written(folder / "v", {"a.md": b"caf\xe9;; coffee\n"})
+    assert run(["check", "v"], capsys).code == 1
+
+
+def test_json_holds_every_finding_by_vault(folder: Path, capsys: Capture) -> None:
+    oceans(folder)
+    written(folder / "other", {"obs2anki.toml": "", "a/b.md": "Q;;\n"})
+    done = run(["check", "other/a", "sea", "--format", "json"], capsys)
+    said = json.loads(done.out)
+    assert (done.code, done.err) == (1, "")
+    assert (said["documents"], said["errors"], said["warnings"], said["infos"]) == (2, 0, 2, 0)
+    assert [(one["vault"], one["root"], one["documents"]) for one in said["vaults"]] == [
+        ("other", "other/", 1),
+        ("sea", "sea/", 1),
+    ]
+    found = said["vaults"][0]["diagnostics"]
+    assert [(one["path"], one["line"], one["code"]) for one in found] == [("a/b.md", 1, "O301")]
+
+
+def test_github_gets_annotations_from_the_working_folder(folder: Path, capsys: Capture) -> None:
+    oceans(folder)
+    done = run(["check", "sea/Oceans.md", "--format", "github"], capsys)
+    assert (done.code, done.err) == (1, "")
+    assert done.out.startswith("::warning file=sea/Oceans.md,line=10,col=1,title=O401::")
+    assert done.out.endswith("\n1 document checked: 1 warning.\n")
+
+
+def test_nothing_is_written(folder: Path, capsys: Capture) -> None:
+    oceans(folder)
+    assert run(["export", "sea"], capsys).code == 0
+    before = held(folder)
+    for paths in (["sea"], ["sea/Oceans.md"], ["sea", "sea/Oceans.md"]):
+        run(["check", *paths], capsys)
+    assert held(folder) == before
+
+
+# ---------------------------------------------------------------- what cannot be checked
+
+
+def test_a_path_that_is_not_there_is_2(folder: Path, capsys: Capture) -> None:
+    done = run(["check", "nowhere.md"], capsys)
+    assert (done.code, done.out) == (2, "")
+    assert "There is no file or folder nowhere.md." in done.err
+    assert run(["check"], capsys).code == 2
+
+
+def test_settings_that_cannot_be_used_are_2_and_told_from_here(
+    folder: Path, capsys: Capture
+) -> None:
+    written(folder / "v", {"a/b.md": "Q;;\n", "obs2anki.toml": "[check]\nignore = ['O650']\n"})
+    done = run(["check", "v/a/b.md"], capsys)
+    assert done.code == 2
+    assert done.err.startswith(
+        'v/obs2anki.toml:2: [check] ignore needs codes of findings, and "O65'
+    )
+    assert "O605 is nearest" in done.err
+
+
+def test_a_ledger_that_cannot_be_read_stops_only_the_check_of_a_vault(
+    folder: Path, capsys: Capture
+) -> None:
+    written(folder / "v", {"a.md": "Q;; A\n", ".obs2anki/ledger.jsonl": "<<<<<<< HEAD\n"})
+    assert run(["check", "v"], capsys).code == 2
+    assert run(["check", "v/a.md"], capsys).code == 0
+
+
+def test_what_is_no_document_is_passed_over(folder: Path, capsys: Capture) -> None:
+    hidden = {"x.png": b"", ".trash/old.md": "Q;;\n", ".obsidian/app.json": "{}"}
+    written(folder / "v", {"a.md": "Q;; A\n"} | hidden)
+    done = run(["check", "v/x.png", "v/.trash/old.md"], capsys)
+    assert (done.code, done.out) == (0, "0 documents checked: nothing found.\n")
+
+
+# ---------------------------------------------------------------- which vault
+
+
+def test_each_document_is_read_with_the_settings_of_its_vault(
+    folder: Path, capsys: Capture
+) -> None:
+    written(folder / "a", {PLUGIN: tagged(), "deep/x.md": "#flashcards\n\nQ::\n\nR;;\n"})
+    written(folder / "b", {"obs2anki.toml": "[grammar]\nsingle_line = '>>'\n", "x.md": "Q>>\n"})
+    written(folder / "c", {".obs2anki/ledger.jsonl": "", "deep/x.md": "Q;;\n"})
+    written(folder / "d", {"x.md": "Q::\n\nQ;;\n"})
+    paths = ["a/deep/x.md", "b/x.md", "c/deep", "d/x.md"]
+    done = run(["check", *paths], capsys)
+    assert [line.split(" ")[0] for line in done.err.splitlines()[::2]] == [
+        "a/deep/x.md:3:1:",
+        "b/x.md:1:1:",
+        "c/deep/x.md:1:1:",
+        "d/x.md:3:1:",
+    ]
+
+
+def test_links_are_looked_up_in_the_whole_vault(folder: Path, capsys: Capture) -> None:
+    files = {"obs2anki.toml": "", "img/x.png": b"", "notes/b.md": ""}
+    written(folder / "v", files | {"a/c.md": "Q;; ![[x.png]] [[b]] ![[y.png]]\n"})
+    assert codes(alone(folder / "v", "a/c.md")) == [("a/c.md", 1, "O601")]
+
+
+def test_of_a_large_vault_only_what_is_named_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents: dict[str, str | bytes] = {f"{n}.md": "#flashcards Q::A\n" for n in range(50)}
+    written(folder / "v", {PLUGIN: tagged(), "x.md": "#flashcards Q::\n"} | documents)
+    read: list[str] = []
+    original = vault._bytes
+
+    def told(path: str | Path) -> bytes:
+        read.append(Path(path).name)
+        return original(path)
+
+    monkeypatch.setattr(vault, "_bytes", told)
+    assert codes(alone(folder / "v", "x.md")) == [("x.md", 1, "O301")]
+    assert read == ["data.json", "x.md"]
+
+
+def test_a_separator_that_another_document_proves_counts(folder: Path) -> None:
+    proof = "Q:: A\n<!--SR:!2024-04-12,14,232-->\n"
+    written(folder / "v", {"obs2anki.toml": "", "proof.md": proof, "x.md": "R::\n"})
+    assert codes(alone(folder / "v", "x.md")) == [("x.md", 1, "O301")]
+
+
+def test_a_link_is_checked_where_it_stands(folder: Path) -> None:
+    written(folder / "v", {"obs2anki.toml": "", "a/x.md": "Q;;\n"})
+    (folder / "v/b.md").symlink_to("a/x.md")
+    (root, named), *rest = checking.by_vault([folder / "v/b.md"]).items()
+    assert (root, named.files, rest) == ((folder / "v").resolve(), {"b.md"}, [])
+
+
+def test_a_name_that_is_not_normal_is_found(folder: Path, capsys: Capture) -> None:
+    written(folder / "v", {"obs2anki.toml": "", "Cafe\u0301.md": "Q;;\n"})
+    assert run(["check", "v/Cafe\u0301.md"], capsys).code == 1
+
+
+# ---------------------------------------------------------------- the same, however it is asked
+
+
+LINES = (
+    "Q;; A ^id",
+    "Q;;",
+    "Q::A",
+    "?",
+    "text",
+    "",
+    "#Flashcards",
+    "#flashcards",
+    "==one== and ==3;;two==",
+    "[[nowhere]];; ![[gone.png]]",
+    "<!--SR:!2024-04-12,14,232-->",
+    "<!--SR:!soon,14,232-->",
+    "<!-- hidden -->",
+    "```",
+    "---",
+    "tags: #flashcards",
+)
+DOCUMENTS = st.lists(st.sampled_from(LINES), max_size=8).map("\n".join)
+VAULTS = st.fixed_dictionaries(
+    {"a.md": DOCUMENTS, "b/Templates/c.md": DOCUMENTS, "b/d.md": DOCUMENTS},
+    optional={PLUGIN: st.just(tagged())},
+)
+
+
+@given(VAULTS)
+def test_a_document_is_told_the_same_alone_and_with_its_vault(
+    tmp_path_factory: pytest.TempPathFactory, documents: dict[str, str]
+) -> None:
+    root = written(tmp_path_factory.mktemp("v"), {"obs2anki.toml": "", **documents})
+    whole = checking.check_vault(root).diagnostics
+    for path in ("a.md", "b/Templates/c.md", "b/d.md"):
+        wanted = [one for one in whole if one.path == path and one.code not in OF_A_VAULT]
+        assert alone(root, path) == wanted
+
+
+@given(VAULTS)
+def test_a_check_tells_what_an_export_tells(
+    tmp_path_factory: pytest.TempPathFactory, documents: dict[str, str]
+) -> None:
+    root = written(tmp_path_factory.mktemp("v"), documents)
+    checked = checking.check_vault(root).diagnostics
+    exported = build.prepare(build.Request(root)).plan.diagnostics
+    assert sorted(d for d in checked if d.code not in ONLY_CHECKED) == sorted(exported)
+
+
+def test_a_whole_vault_is_asked_with_its_ledger(folder: Path, capsys: Capture) -> None:
+    written(folder / "v", {"a.md": "Mitochondria make ATP;; True\n"})
+    assert run(["export", "v"], capsys).code == 0
+    settings = '[grammar]\ncloze_patterns = ["==[123;;]answer[;;hint]=="]\n'
+    written(folder / "v", {"a.md": "==Mitochondria== make ATP\n", "obs2anki.toml": settings})
+    assert codes(checking.check_vault(folder / "v").diagnostics) == [("a.md", 1, "O803")]
+    assert alone(folder / "v", "a.md") == []
+
+
+# ---------------------------------------------------------------- what is not wanted
+
+
+IGNORE = """
+[check]
+ignore = ["O301"]
+[check.ignore_in]
+"drafts/**" = ["O401", "O605"]
+"b" = ["O402"]
+"""
+
+
+def test_what_is_ignored_is_told_by_no_command(folder: Path, capsys: Capture) -> None:
+    orphan = "Q;; A\n\n<!--SR:!2024-04-12,14,232-->\n"
+    written(folder / "v", {"obs2anki.toml": IGNORE, "a.md": "Q;;\n", "drafts/x/y.md": orphan})
+    done = run(["check", "v"], capsys)
+    assert (done.code, done.err) == (
+        0,
+        "v/drafts/x/y.md:1:1: O801 The same question sta"
+        "nds at a.md:1.\n    Nothing is to be done if you mean it; else delete one of the two, "
+        "or word it otherwise.\n",
+    )
+    assert run(["list", "v"], capsys).err == ""
+    done = run(["export", "v", "--strict"], capsys)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_what_is_ignored_elsewhere_is_told_here(folder: Path, capsys: Capture) -> None:
+    orphan = "Q;; A\n\n<!--SR:!2024-04-12,14,232-->\n"
+    written(folder / "v", {"obs2anki.toml": IGNORE, "b.md": orphan})
+    assert codes(checking.check_vault(folder / "v").diagnostics) == [("b.md", 3, "O401")]
+    assert run(["export", "v", "--strict"], capsys).code == 1
+
+
+def test_the_vault_of_a_missing_path_is_not_guessed(folder: Path) -> None:
+    with pytest.raises(Obs2ankiError):
+        checking.by_vault([folder / "gone"])
