@@ -1,18 +1,20 @@
-"""What is told about flashcards that are exported all the same."""
+"""What is told about documents and flashcards that can be read all the same."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs2anki import check, render
-from obs2anki.data import VaultPath
-from obs2anki.settings import Obsidian, Settings
+from obs2anki import check, diagnostics, extract, render
+from obs2anki.data import Diagnostic, Flashcard, VaultPath
+from obs2anki.settings import Check, Grammar, IgnoreIn, Obsidian, Settings
 from tests.plans import note, plan
 from tests.vault_files import library
+from tests.written import document, flashcards, source
 
 LIBRARY = library()
 
@@ -50,3 +52,126 @@ def test_a_side_is_told_to_be_empty_where_it_is_shown_so(side: str) -> None:
 
 def test_a_side_of_a_hundred_thousand_comment_marks_is_read_in_one_pass() -> None:
     assert findings("<!--" * 100_000, "%%" * 100_001) == []
+
+
+# ---------------------------------------------------------------- of all flashcards
+
+
+def found(rule: Callable[..., Iterable[Diagnostic]], *given: object) -> list[tuple[str, int]]:
+    """Path and line of what a rule finds."""
+    return [(one.path, one.line) for one in rule(*given)]
+
+
+def written(documents: Mapping[str, str]) -> list[Flashcard]:
+    """The flashcards of documents."""
+    return [one for path, text in documents.items() for one in flashcards(text, path)]
+
+
+def test_a_block_id_is_one_place_of_its_document() -> None:
+    copies = "a;; b ^id\n\nc;; d ^ID\n\ne;; f ^other\n\ng;; h ^id\n"
+    checked = written({"a.md": copies, "b.md": "a;; b ^id\n"})
+    assert found(check.block_ids_twice, checked, Settings()) == [("a.md", 3), ("a.md", 7)]
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("Templates", True),
+        ("99 - templates", True),
+        ("a/_template/b", True),
+        ("C++ Templates", False),
+        ("Template engines", False),
+        ("a", False),
+    ],
+)
+def test_a_folder_that_is_called_templates_is_one(folder: str, told: bool) -> None:
+    checked = written({f"{folder}/x.md": "a;; b\n"})
+    assert bool(found(check.templates, checked, Settings())) is told
+
+
+def test_where_obsidian_knows_its_templates_no_name_is_guessed() -> None:
+    in_force = replace(Settings(), obsidian=Obsidian(templates=("meta/forms",)))
+    checked = written({"Templates/a.md": "a;; b\n", "meta/forms/b.md": "\na;; b\n"})
+    assert found(check.templates, checked, in_force) == [("meta/forms/b.md", 2)]
+
+
+def test_a_folder_of_templates_is_told_once_with_the_line_to_paste() -> None:
+    checked = written({f"Templates/{name}.md": "a;; b\n\nc;; d\n" for name in "xy"})
+    (told,) = check.templates(checked, Settings())
+    assert (told.path, told.line) == ("Templates/x.md", 1)
+    assert told.message.startswith("Templates is a folder of templates, and 4 of its flashcards")
+    assert told.hint == 'Write in obs2anki.toml: [select] ignore = ["Templates/"]'
+
+
+def test_a_question_is_told_where_it_stands_again() -> None:
+    checked = written({"a.md": "Who?;; A\n\nWhat?;; B\n", "b.md": "\nWho? ;; C\n\nWhy?;; D\n"})
+    assert found(check.same_questions, checked) == [("b.md", 2)]
+    assert [one.message for one in check.same_questions(checked)] == [
+        "The same question stands at a.md:1."
+    ]
+
+
+def test_flashcards_without_a_question_do_not_ask_the_same() -> None:
+    assert found(check.same_questions, written({"a.md": ";; A\n\n;; B\n"})) == []
+
+
+# ---------------------------------------------------------------- of a document left out
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("\n#Flashcards/biology a;; b", 2),
+        ("---\ntags: #flashcards\n---\n", 2),
+        ("---\ntags:\n  - #flashcards/a\n---\n", 3),
+        ("---\ntags:\n- b\n- Flashcards\n---\n", 4),
+        ('---\nTag: "FLASHCARDS"\n---\n', 2),
+        ("---\ntitle: x\ntags: [b, #flashcards]\n---\n", 3),
+        ("\n\n---\ntags: flashcards\n---\n", 4),
+        ("---\r\ntags: flashcards\r\nthe end is missing", 2),
+        ("---\ntitle: flashcards\n---\n", None),
+        ("---\ntags: flashcardsets\n---\n", None),
+        ("---\ntitle: x\n---\ntags: flashcards\n", None),
+        ("tags: flashcards", None),
+        ("", None),
+        ("`#Flashcards`", None),
+    ],
+)
+def test_what_is_meant_for_a_flashcard_tag_is_told(text: str, line: int | None) -> None:
+    told = found(check.unreadable_tag, source(text), document(text), Grammar())
+    assert told == ([] if line is None else [("a.md", line)])
+
+
+def test_a_nested_tag_keeps_its_tail_in_the_remedy() -> None:
+    text = "#Flashcards/Biology"
+    (told,) = check.unreadable_tag(source(text), document(text), Grammar())
+    assert "tags: [flashcards/Biology]" in told.hint
+
+
+def test_highlights_alone_are_no_flashcards_that_a_tag_forgot() -> None:
+    grammar = Grammar()
+    for text, line in (("==a==\n\nb\n?\nc\n\nd::e\n", 3), ("==a==\n", None), ("a\n", None)):
+        parsed = document(text)
+        would_be = extract.flashcards(parsed, grammar).flashcards
+        told = found(check.unselected, parsed, would_be, grammar)
+        assert told == ([] if line is None else [("a.md", line)])
+
+
+# ---------------------------------------------------------------- what is not wanted
+
+
+@pytest.mark.parametrize(
+    ("wishes", "kept"),
+    [
+        (Check(), ["O301", "O401"]),
+        (Check(ignore=("O301",)), ["O401"]),
+        (Check(ignore_in=(IgnoreIn("notes/", ("O301", "O605")),)), ["O401"]),
+        (Check(ignore_in=(IgnoreIn("**/a.md", ("O401",)),)), ["O301"]),
+        (Check(ignore_in=(IgnoreIn("a.md", ("O401",)),)), ["O301", "O401"]),
+        (Check(ignore=("O401",), ignore_in=(IgnoreIn("notes", ("O301",)),)), []),
+    ],
+)
+def test_ignored_findings_are_left_out(wishes: Check, kept: list[str]) -> None:
+    path = VaultPath("notes/a.md")
+    said = [diagnostics.at("O301", path, 1, "back"), diagnostics.at("O401", path, 2, "")]
+    assert [one.code for one in check.heeded(said, wishes)] == kept

@@ -127,8 +127,12 @@ def test_a_ledger_that_cannot_be_read_stops_only_the_check_of_a_vault(
 
 
 def test_what_is_no_document_is_passed_over(folder: Path, capsys: Capture) -> None:
-    hidden = {"x.png": b"", ".trash/old.md": "Q;;\n", ".obsidian/app.json": "{}"}
-    written(folder / "v", {"a.md": "Q;; A\n"} | hidden)
+    hidden: dict[str, str | bytes] = {
+        "x.png": b"",
+        ".trash/old.md": "Q;;\n",
+        ".obsidian/app.json": "{}",
+    }
+    written(folder / "v", {"a.md": "Q;; A\n", **hidden})
     done = run(["check", "v/x.png", "v/.trash/old.md"], capsys)
     assert (done.code, done.out) == (0, "0 documents checked: nothing found.\n")
 
@@ -154,7 +158,7 @@ def test_each_document_is_read_with_the_settings_of_its_vault(
 
 
 def test_links_are_looked_up_in_the_whole_vault(folder: Path, capsys: Capture) -> None:
-    files = {"obs2anki.toml": "", "img/x.png": b"", "notes/b.md": ""}
+    files: dict[str, str | bytes] = {"obs2anki.toml": "", "img/x.png": b"", "notes/b.md": ""}
     written(folder / "v", files | {"a/c.md": "Q;; ![[x.png]] [[b]] ![[y.png]]\n"})
     assert codes(alone(folder / "v", "a/c.md")) == [("a/c.md", 1, "O601")]
 
@@ -185,8 +189,8 @@ def test_a_separator_that_another_document_proves_counts(folder: Path) -> None:
 def test_a_link_is_checked_where_it_stands(folder: Path) -> None:
     written(folder / "v", {"obs2anki.toml": "", "a/x.md": "Q;;\n"})
     (folder / "v/b.md").symlink_to("a/x.md")
-    (root, named), *rest = checking.by_vault([folder / "v/b.md"]).items()
-    assert (root, named.files, rest) == ((folder / "v").resolve(), {"b.md"}, [])
+    root, wanted = (folder / "v").resolve(), Named(frozenset({VaultPath("b.md")}))
+    assert checking.by_vault([folder / "v/b.md"]) == {root: wanted}
 
 
 def test_a_name_that_is_not_normal_is_found(folder: Path, capsys: Capture) -> None:

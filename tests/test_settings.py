@@ -320,6 +320,10 @@ def test_every_key_of_ours_is_read() -> None:
         timezone = "Pacific/Kiritimati"
         [media]
         max_size = 5
+        [check]
+        ignore = ["O605"]
+        [check.ignore_in]
+        "drafts/**" = ["O301", "O401"]
         """
     )
     assert read.output == "decks/mine.apkg"
@@ -354,6 +358,25 @@ def test_every_key_of_ours_is_read() -> None:
         enabled=False, revlog=True, rollover=0, timezone="Pacific/Kiritimati"
     )
     assert read.media.max_size == 5
+    assert read.check == settings.Check(
+        ignore=("O605",), ignore_in=(settings.IgnoreIn("drafts/**", ("O301", "O401")),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "folder"),
+    [
+        ('{"folder": "Meta/Templates/"}', "Meta/Templates"),
+        ('{"templates_folder": "T", "user_scripts_folder": "S"}', "T"),
+        ('{"folder": ""}', None),
+        ('{"folder": "/"}', None),
+        ('{"folder": 5}', None),
+        ("{}", None),
+        ("null", None),
+    ],
+)
+def test_the_folder_of_templates_is_read(content: str, folder: str | None) -> None:
+    assert settings.template_folder(content, "templates.json") == folder
 
 
 def test_a_setting_that_no_file_may_set_is_unknown_in_ours() -> None:
@@ -415,6 +438,16 @@ def test_an_unknown_key_is_told_with_the_nearest_valid_one(content: str, remedy:
         ("[grammar]\nflashcard_tags = '#a'", "2: [grammar] flashcard_tags needs a list of texts"),
         ("[grammar]\nmend = ['all']", '2: [grammar] mend needs a list of "callouts" and "html-'),
         ("[select]\nignore = ['']", "2: [select] ignore needs a list of texts in quotes, none"),
+        ("[check]\nignore = 'O301'", "2: [check] ignore needs a list of codes of findings, not"),
+        ("[check]\nignore = ['o301']", '2: [check] ignore needs codes of findings, and "o301" is'),
+        ("[check]\nignore = ['o301']", "is none; O301 is nearest"),
+        ("[check]\nignore = ['spelling']", 'and "spelling" is none, such as O401'),
+        ("[check]\nignore_in = 5", '2: [check] ignore_in needs a table of "path" = ["code", ...]'),
+        (
+            "[check.ignore_in]\n'a' = ['O301']\n'b/**' = ['O650']",
+            '3: [check] ignore_in b/** needs codes of findings, and "O650" is none; O605 is',
+        ),
+        ("[check]\nignor = ['O301']", "2: There is no setting [check] ignor."),
         ("namespace = ''", "1: namespace needs text in quotes that is not empty"),
         ("ledger = '/etc/x'", "1: ledger needs a relative path of a file, without .."),
         ("ledger = '../x'", "1: ledger needs a relative path"),

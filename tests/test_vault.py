@@ -255,6 +255,39 @@ def test_a_folder_or_pipe_in_place_of_settings_is_an_error(tmp_path: Path, file:
             vault.find_settings(tmp_path / root)
 
 
+def test_folders_of_templates_are_known_from_both_plugins(tmp_path: Path) -> None:
+    core, templater = vault.TEMPLATES
+    files: dict[str, str | bytes] = {
+        core: '{"folder": "A"}',
+        templater: '{"templates_folder": "B"}',
+    }
+    found, _ = vault.find_settings(write(tmp_path, files))
+    assert found.obsidian.templates == ("A", "B")
+    assert ("obsidian.templates", f"{core}, {templater}") in found.origin
+    found, said = vault.find_settings(write(tmp_path, {core: "{", templater: '{"x": 1}'}))
+    assert (found.obsidian.templates, said) == ((), [])
+
+
+def test_only_what_is_wanted_is_read_and_every_file_is_listed(tmp_path: Path) -> None:
+    write(tmp_path, {"a.md": "a", "b/c.md": "c", "b/x.png": b"", "d.md": b"\xff"})
+    contents = vault.read(tmp_path, settings.WITHOUT_PLUGIN, lambda path: path == "b/c.md")
+    assert paths(contents) == ["b/c.md"]
+    assert contents.files == ("a.md", "b/c.md", "b/x.png", "d.md")
+    assert contents.diagnostics == ()
+
+
+def test_documents_with_reviews_are_found_beyond_what_is_wanted(tmp_path: Path) -> None:
+    review = "a\n<!--SR:!2024-04-12,14,232-->"
+    write(tmp_path, {"a.md": review, "b.md": "none", "c.md": review, "d.md": b"<!--SR:\xff"})
+    write(tmp_path, {"skip/e.md": review})
+    in_force = settings.merge(
+        settings.WITHOUT_PLUGIN, settings.from_toml('[select]\nignore = ["skip/"]', "toml")
+    )
+    contents = vault.read(tmp_path, in_force, lambda path: path == "c.md")
+    assert [one.path for one in vault.reviewed(contents, in_force)] == ["a.md", "c.md"]
+    assert list(vault.reviewed(contents, settings.WITH_PLUGIN)) == []
+
+
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[]"])
 def test_a_corrupt_app_json_is_no_reason_to_stop(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, {".obsidian/app.json": content})
