@@ -21,8 +21,26 @@ from obs2anki.settings import Obsidian
 from tests import anki_collection, golden_cases, vault_files
 
 MEMBRANE = "It is ==thin==.\n\n# Structure\n\nTwo layers of fat.\n"
+CELL = """\
+A document[^1] with footnotes.
+
+```
+[^1]: not this
+```
+
+[^1]: The **capital** of $x_1$.
+[^long]: One line
+    and another.
+
+    - an item
+[^chain]: See [^1] too.
+[^round]: Round[^round] again.
+
+[^Upper]: Letters of either case.
+
+The last line.
+"""
 LIBRARY = vault_files.library(
-    "biology/cell.md",
     "biology/index.md",
     "chemistry/water.md",
     "chemistry/index.md",
@@ -36,7 +54,7 @@ LIBRARY = vault_files.library(
     "attachments/huge.png",
     'attachments/Q&A "1".png',
     attachment_folder="attachments",
-    documents={"biology/membrane.md": MEMBRANE},
+    documents={"biology/cell.md": CELL, "biology/membrane.md": MEMBRANE},
 )
 PLACE = render.Place(VaultPath("biology/cell.md"), 7, "My Vault")
 HIGHLIGHTS, _ = cloze.compile_patterns(("==[123;;]answer[;;hint]==",))

@@ -29,19 +29,28 @@ _ASCII_CONTROL = bytes(code for code in range(128) if re.match(f"[{CONTROL}]", c
 _CONTROL_BUT_TOKENS = re.compile(f"[{CONTROL}\ufdd3-\ufdef]")
 
 
-class WikilinkReader(Protocol):
-    """What makes an atom of a wikilink."""
+class Surroundings(Protocol):
+    """What knows the vault and the document around a fragment."""
 
     def wikilink(self, inner: str, embed: bool) -> Atom:
         """The atom for `[[inner]]`, or for `![[inner]]`."""
         ...
 
+    def footnote(self, name: str) -> str | None:
+        """What the document says in the footnote `[^name]`."""
+        ...
 
-def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
+
+def prepared(text: str, shelf: Shelf, links: Surroundings) -> str:
     """The Markdown to be parsed; what it stands without is on the `shelf`.
 
     `text` may hold tokens of deletions; every other noncharacter is dropped.
     """
+    markdown = _prepared(text, shelf, links)
+    return _with_footnotes(markdown, shelf, links) if "[^" in markdown else markdown
+
+
+def _prepared(text: str, shelf: Shelf, links: Surroundings) -> str:
     text = _clean(text, tokens=bool(shelf.opened))
     if _may_hold_inline(text):
         text = _Scan(text, shelf, links).result()
@@ -50,6 +59,8 @@ def prepared(text: str, shelf: Shelf, links: WikilinkReader) -> str:
     if "[" in text and "[!sr|" in text:
         text = _SR_CALLOUT.sub("", text)
     text = _without_edges(text)
+    if "[^" in text:
+        text = _without_lone_footnotes(text)
     if "\n" not in text:
         return _one_line(text.strip())
     text = _several_lines(text, shelf)
@@ -160,7 +171,7 @@ class _Ahead:
 class _Scan:
     """One walk through a text: comments out, maths and wikilinks aside, code left alone."""
 
-    def __init__(self, text: str, shelf: Shelf, links: WikilinkReader) -> None:
+    def __init__(self, text: str, shelf: Shelf, links: Surroundings) -> None:
         self.text = text
         self.shelf = shelf
         self.links = links
@@ -280,6 +291,42 @@ class _Scan:
         if (line_start or start < 4) and not text[line_start:start].strip():
             return "", len(text)  # as in Markdown: from the start of a line it hides the rest
         return "&lt;!--", end
+
+
+# ---------------------------------------------------------------- footnotes
+
+_MOST_FOOTNOTES = 50
+_LONGEST_FOOTNOTES = 10_000
+"""Of one fragment, in characters: many flashcards may name a long one."""
+
+_FOOTNOTE = re.compile(r"\[\^([^\[\]\s]{1,100})\]")
+_DEFINITION = re.compile(r"^ {0,3}\[\^([^\[\]\s]{1,100})\]:[ \t]*", re.MULTILINE)
+
+
+def _with_footnotes(markdown: str, shelf: Shelf, links: Surroundings) -> str:
+    """A fragment, and what footnotes say that it names and that stand outside of it."""
+    known = {match[1].lower() for match in _DEFINITION.finditer(markdown)}
+    parts = [markdown]
+    room = _LONGEST_FOOTNOTES
+    for part in parts:  # what a footnote says may name another one
+        for match in _FOOTNOTE.finditer(part):
+            if match[1].lower() in known or len(known) >= _MOST_FOOTNOTES:
+                continue
+            known.add(match[1].lower())
+            says = links.footnote(match[1])
+            if says and len(says) <= room:
+                room -= len(says)
+                body = _prepared(says, shelf, links).replace("\n", "\n    ")
+                parts.append(f"{match[0]}: {body}")
+    return "\n\n".join(parts)
+
+
+def _without_lone_footnotes(text: str) -> str:
+    """A fragment that begins as a footnote nobody names is what the footnote says."""
+    if not _DEFINITION.match(text):
+        return text
+    named = {match[1] for match in _FOOTNOTE.finditer(_DEFINITION.sub("", text))}
+    return _DEFINITION.sub(lambda m: m[0] if m[1] in named else "", text)
 
 
 # ---------------------------------------------------------------- lines

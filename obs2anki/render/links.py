@@ -173,6 +173,15 @@ class Links:
         attributes = {"alt": alt, "width": width, "height": height}
         return self._shown(Target(file, subpath), path + subpath, attributes)
 
+    def footnote(self, name: str) -> str | None:
+        """What the document says in a footnote, wherever it stands in it."""
+        text = self.library.text(self.place.path) if self.library is not None else None
+        if text is None:
+            return None
+        self.named.documents[self.place.path] = None
+        says = outline(Source(self.place.path, text)).footnotes.get(name.lower())
+        return without_control(says) if says is not None else None
+
     def href(self, url: str) -> str | None:
         """Where a Markdown link leads; None if it may lead nowhere."""
         address = _IGNORED_IN_URLS.sub("", url)

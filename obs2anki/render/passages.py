@@ -24,6 +24,7 @@ _MOST_ALIKE = 1_000
 """So many headings of one text are looked at for the one that a path of headings names."""
 
 _BLOCK_ID = re.compile(r"(?:^|[ \t])\^([A-Za-z0-9-]+)[ \t]*$")
+_FOOTNOTE = re.compile(r" {0,3}\[\^([^\[\]\s]{1,100})\]:[ \t]*(.*)")
 _ITEM = re.compile(r"([ \t]*)(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]|$)")
 # What Obsidian leaves out when it compares a link with a heading (its `stripHeading`).
 _NOT_COMPARED = re.compile(r"[!\"#$%&()*+,.:;<=>?@^`{|}~/\[\]\\\s]+")
@@ -89,6 +90,26 @@ class Outline:
         for line in self.lines:
             starts.append(starts[-1] + len(line) + 1)
         return starts
+
+    @cached_property
+    def footnotes(self) -> dict[str, str]:
+        """What each footnote says, by its name in lower case; the first that has the name."""
+        found: dict[str, list[str]] = {}
+        says: list[str] = []
+        last = 0
+        for number, line in markdown.outside_code(self.lines, self.first - 1):
+            if "[^" in line and (match := _FOOTNOTE.match(line)):
+                says = [match[2]]
+                found.setdefault(match[1].lower(), says)
+            elif number != last + 1 or not (line[:1] in " \t" or (line and says[-1:] != [""])):
+                says = []  # a gap, or text that belongs to no footnote
+            elif says:
+                says.append(line.strip() and line.removeprefix("\t").removeprefix("    "))
+            last = number
+        return {
+            name: review.without_comment_lines("\n".join(lines)).strip()
+            for name, lines in found.items()
+        }
 
     # ------------------------------------------------------------ sections
 
