@@ -184,10 +184,15 @@ def flashcards(checked: Sequence[Flashcard], in_force: Settings) -> list[Diagnos
 
 
 def heeded(found: Iterable[Diagnostic], wishes: Check) -> list[Diagnostic]:
-    """The findings without those that `[check]` says are not wanted."""
+    """The findings without those that `[check]` says are not wanted, each once.
+
+    What is embedded twice is found twice.
+    """
     nowhere = frozenset(wishes.ignore)
     return [
-        one for one in found if one.code not in nowhere and not _is_ignored(one, wishes.ignore_in)
+        one
+        for one in dict.fromkeys(found)
+        if one.code not in nowhere and not _is_ignored(one, wishes.ignore_in)
     ]
 
 

@@ -3,10 +3,10 @@
     obs2anki check vault/biology notes/Norway.md
     notes/Norway.md:9:1: O401 This review belongs to no flashcard (...)
 
-Each document is read with the settings and the file list of its own vault, but of the others
-nothing is read. So a document is told the same findings alone and with its whole vault. What only
-the whole vault and its ledger can say (a question asked twice, flashcards that cannot be told
-apart) is told where the whole vault is named.
+Each document is read with the settings and the file list of its own vault; of the others only what
+it embeds is read. So a vault is told what its documents are told one by one. What only the whole
+vault and its ledger can say (a question asked twice, flashcards that cannot be told apart) is told
+where the whole vault is named.
 """
 
 from __future__ import annotations
@@ -113,9 +113,14 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
         [*found, *contents.diagnostics, *proved],
     )
     more = check.heeded(_more(contents, planned, in_force, named), in_force.check)
-    told = [one for one in (*planned.diagnostics, *more) if named.whole or named.holds(one.path)]
+    told = [one for one in (*planned.diagnostics, *more) if _concerns(one, named)]
     documents = len(contents.sources) + len(contents.ignored)
     return Checked(root, contents.name, documents, tuple(sorted(told, key=_place)))
+
+
+def _concerns(found: Diagnostic, named: Named) -> bool:
+    """Whether a finding is about what was named: it, or what is embedded in its flashcards."""
+    return named.whole or named.holds(found.path) or found.code.startswith("O6")
 
 
 def _clock(in_force: Settings) -> plan.Clock:

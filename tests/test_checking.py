@@ -109,11 +109,11 @@ def test_a_path_that_is_not_there_is_2(folder: Path, capsys: Capture) -> None:
 def test_settings_that_cannot_be_used_are_2_and_told_from_here(
     folder: Path, capsys: Capture
 ) -> None:
-    written(folder / "v", {"a/b.md": "Q;;\n", "obs2anki.toml": "[check]\nignore = ['O650']\n"})
+    written(folder / "v", {"a/b.md": "Q;;\n", "obs2anki.toml": "[check]\nignore = ['o605']\n"})
     done = run(["check", "v/a/b.md"], capsys)
     assert done.code == 2
     assert done.err.startswith(
-        'v/obs2anki.toml:2: [check] ignore needs codes of findings, and "O65'
+        'v/obs2anki.toml:2: [check] ignore needs codes of findings, and "o60'
     )
     assert "O605 is nearest" in done.err
 
@@ -212,6 +212,7 @@ LINES = (
     "#flashcards",
     "==one== and ==3;;two==",
     "[[nowhere]];; ![[gone.png]]",
+    "![[d#nowhere]];; ![[b/d]]",
     "<!--SR:!2024-04-12,14,232-->",
     "<!--SR:!soon,14,232-->",
     "<!-- hidden -->",
@@ -227,14 +228,15 @@ VAULTS = st.fixed_dictionaries(
 
 
 @given(VAULTS)
-def test_a_document_is_told_the_same_alone_and_with_its_vault(
+def test_a_vault_is_told_what_its_documents_are_told_one_by_one(
     tmp_path_factory: pytest.TempPathFactory, documents: dict[str, str]
 ) -> None:
     root = written(tmp_path_factory.mktemp("v"), {"obs2anki.toml": "", **documents})
     whole = checking.check_vault(root).diagnostics
-    for path in ("a.md", "b/Templates/c.md", "b/d.md"):
-        wanted = [one for one in whole if one.path == path and one.code not in OF_A_VAULT]
-        assert alone(root, path) == wanted
+    each = [alone(root, path) for path in ("a.md", "b/Templates/c.md", "b/d.md")]
+    assert {d for found in each for d in found} == {d for d in whole if d.code not in OF_A_VAULT}
+    for found in (whole, *each):
+        assert len(set(found)) == len(found)
 
 
 @given(VAULTS)
@@ -281,6 +283,13 @@ def test_what_is_ignored_is_told_by_no_command(folder: Path, capsys: Capture) ->
     assert run(["list", "v"], capsys).err == ""
     done = run(["export", "v", "--strict"], capsys)
     assert (done.code, done.err) == (0, "")
+
+
+def test_what_is_embedded_is_told_of_whoever_embeds_it(folder: Path) -> None:
+    written(folder / "v", {"obs2anki.toml": "", "x.md": "Q;; ![[y]]\n", "y.md": "![[gone.png]]\n"})
+    assert codes(alone(folder / "v", "x.md")) == [("y.md", 1, "O601")]
+    assert alone(folder / "v", "y.md") == []
+    assert codes(checking.check_vault(folder / "v").diagnostics) == [("y.md", 1, "O601")]
 
 
 def test_what_is_ignored_elsewhere_is_told_here(folder: Path, capsys: Capture) -> None:

@@ -444,8 +444,8 @@ def test_an_unknown_key_is_told_with_the_nearest_valid_one(content: str, remedy:
         ("[check]\nignore = ['spelling']", 'and "spelling" is none, such as O401'),
         ("[check]\nignore_in = 5", '2: [check] ignore_in needs a table of "path" = ["code", ...]'),
         (
-            "[check.ignore_in]\n'a' = ['O301']\n'b/**' = ['O650']",
-            '3: [check] ignore_in b/** needs codes of findings, and "O650" is none; O605 is',
+            "[check.ignore_in]\n'a' = ['O301']\n'b/**' = ['o605']",
+            '3: [check] ignore_in b/** needs codes of findings, and "o605" is none; O605 is',
         ),
         ("[check]\nignor = ['O301']", "2: There is no setting [check] ignor."),
         ("namespace = ''", "1: namespace needs text in quotes that is not empty"),
