@@ -21,8 +21,9 @@ from pathlib import Path
 
 from obs2anki import build, check, extract, ledger, markdown, plan, settings, vault
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
-from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.diagnostics import RULES, Obs2ankiError
 from obs2anki.settings import Settings
+from obs2anki.terminal import columns
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -164,8 +165,12 @@ def _place(found: Diagnostic) -> tuple[bool, str, Diagnostic]:
 # ---------------------------------------------------------------- what is said
 
 
-def summary(checked: Sequence[Checked]) -> str:
-    """What it came to: `3 documents checked: 1 error, 2 warnings`."""
+SCREENFUL = 20
+"""More findings than these are summed up by code as well."""
+
+
+def summary(checked: Sequence[Checked]) -> Iterator[str]:
+    """What it came to: `3 documents checked: 1 error, 2 warnings.`, and which ones if many."""
     documents = sum(one.documents for one in checked)
     counted = Counter(d.severity for one in checked for d in one.diagnostics)
     counts = ", ".join(
@@ -174,7 +179,11 @@ def summary(checked: Sequence[Checked]) -> str:
         if counted[severity]
     )
     noun = "document" if documents == 1 else "documents"
-    return f"{documents:,} {noun} checked: {counts or 'nothing found'}."
+    yield f"{documents:,} {noun} checked: {counts or 'nothing found'}."
+    if counted.total() > SCREENFUL:
+        codes = Counter(d.code for one in checked for d in one.diagnostics)
+        rows = [(f"  {code}", RULES[code].title, f"{n:,}") for code, n in codes.most_common()]
+        yield from columns(rows, right=[2])
 
 
 def as_json(checked: Sequence[Checked], seen: Callable[[Path], str]) -> str:

@@ -204,9 +204,14 @@ def check(
     from obs2anki import checking, report
 
     checked = []
-    for root, named in checking.by_vault(paths).items():
-        with _settings_seen_from_here(root):
-            checked.append(checking.check_vault(root, named))
+    try:
+        for root, named in checking.by_vault(paths).items():
+            with _settings_seen_from_here(root):
+                checked.append(checking.check_vault(root, named))
+    except settings.SettingsError as error:
+        if format_ is Format.GITHUB:
+            _say(_lines(report.commands_of(error.problems)), sys.stdout)
+        raise
     if format_ is Format.JSON:
         _say([checking.as_json(checked, lambda root: _prefix(root) or "."), "\n"], sys.stdout)
     else:
@@ -216,7 +221,7 @@ def check(
                 _say(_lines(report.workflow_commands(one.diagnostics, wording)), sys.stdout)
             else:
                 _say_findings(one.diagnostics, wording)
-        _say([checking.summary(checked), "\n"], sys.stdout)
+        _say(_lines(checking.summary(checked)), sys.stdout)
     raise typer.Exit(DONE if checking.only_infos(checked) else FINDINGS)
 
 

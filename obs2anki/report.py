@@ -34,6 +34,7 @@ from obs2anki.data import (
 )
 from obs2anki.plan import CAUSES, REMEDIES
 from obs2anki.schedule import LONGEST_INTERVAL
+from obs2anki.settings import Problem
 from obs2anki.terminal import columns, harmless, painted
 
 VERSION = 1
@@ -657,6 +658,14 @@ def workflow_commands(diagnostics: Iterable[Diagnostic], wording: Wording) -> It
             f"::{_LEVELS[found.severity]} file={place},line={found.line},col={found.column},"
             f"title={found.code}::{_data(said)}"
         )
+
+
+def commands_of(problems: Iterable[Problem]) -> Iterator[str]:
+    """Settings that cannot be used, as workflow commands; paths start in the working folder."""
+    for problem in problems:
+        place = _property(harmless(problem.origin))
+        said = f"{harmless(problem.sentence)}\n{harmless(problem.remedy)}"
+        yield f"::error file={place},line={problem.line or 1}::{_data(said)}"
 
 
 def _data(value: str) -> str:

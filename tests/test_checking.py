@@ -118,6 +118,30 @@ def test_settings_that_cannot_be_used_are_2_and_told_from_here(
     assert "O605 is nearest" in done.err
 
 
+def test_github_is_shown_where_settings_cannot_be_used(folder: Path, capsys: Capture) -> None:
+    written(folder / "v", {"a.md": "Q;; A\n", "obs2anki.toml": "x = 1\n[select]\nreview = true\n"})
+    done = run(["check", "v", "--format", "github"], capsys)
+    assert done.code == 2
+    assert done.out.splitlines() == [
+        "::error file=v/obs2anki.toml,line=1::There is no setting x.%0AKnown here are: "
+        + done.out.splitlines()[0].partition("Known here are: ")[2],
+        "::error file=v/obs2anki.toml,line=3::There is no setting [select] review."
+        "%0ADid you mean [select] reviewed?",
+    ]
+
+
+def test_many_findings_are_summed_up_by_code(folder: Path, capsys: Capture) -> None:
+    text = "".join(f"Q{n};;\n\n" for n in range(15)) + "".join(
+        f"R{n};; [[x]]\n\n" for n in range(6)
+    )
+    written(folder / "v", {"a.md": text})
+    assert run(["check", "v/a.md"], capsys).out.splitlines() == [
+        "1 document checked: 15 warnings, 6 infos.",
+        "  O301  empty side  15",
+        "  O605  dead link    6",
+    ]
+
+
 def test_a_ledger_that_cannot_be_read_stops_only_the_check_of_a_vault(
     folder: Path, capsys: Capture
 ) -> None:
