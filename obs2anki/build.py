@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 
 from obs2anki import ledger, plan, settings, vault
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source, VaultPath
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.ledger import Ledger
-from obs2anki.media import Library
+from obs2anki.media import MEGABYTE, Library
 from obs2anki.settings import Settings
 
 
@@ -127,7 +128,8 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         name = known.vault or name
         if not in_force.decided("namespace"):
             in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
-    planned = plan.make(
+    make = partial(
+        plan.make,
         plan.Vault(
             name,
             contents.sources,
@@ -136,12 +138,17 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
             tuple(d.path for d in contents.diagnostics if d.code == "O105"),
         ),
         in_force,
-        library(contents, in_force),
-        plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp())),
-        known.entries if known is not None else (),
-        found,
-        step,
+        clock=plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp())),
+        entries=known.entries if known is not None else (),
+        found=found,
     )
+    planned = make(library(contents, in_force), step=step)
+    if in_force.media.download and planned.online:
+        from obs2anki import downloads
+
+        # Only a plan knows what its cards show.
+        fetched = downloads.fetch(planned.online, in_force.media.max_size)
+        planned = make(library(contents, in_force, fetched=fetched))
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(
         root=contents.root,
@@ -198,16 +205,21 @@ def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]
 def library(
     contents: vault.Contents,
     in_force: Settings,
-    digest: Callable[[Path], tuple[str, int]] = vault.digest,
+    digest: Callable[[Path], tuple[str, int]] | None = None,
+    fetched: Mapping[str, Path | str] = MappingProxyType({}),
 ) -> Library:
-    """The files that links may name."""
+    """The files that links may name, and those that were `fetched` from the web, by address.
+
+    `digest` reads a file; None = as it has to be for an export.
+    """
     return Library(
         contents.file,
         contents.files,
         in_force.obsidian,
         in_force.media.max_size,
-        digest,
+        digest or partial(vault.digest, most=in_force.media.max_size * MEGABYTE),
         _texts(contents),
+        fetched,
     )
 
 

@@ -50,6 +50,10 @@ LATE_SHARE = 0.2
 MANY_RENAMED = 20
 """More notes than this that changed for one renaming are worth a word, and so are most."""
 
+LARGEST = 3
+LARGE = 1_000_000
+"""So many media files of at least so many bytes are named."""
+
 ORPHAN_SHARE = 0.05
 """More orphans than this among all reviews mean a separator that is not in force."""
 
@@ -161,6 +165,15 @@ class Report:
             total.reviewed += row.reviewed
             total.due += row.due
         return total
+
+    @property
+    def largest(self) -> list[tuple[str, int]]:
+        """The largest media files and their bytes, in the vault's terms where they lie there."""
+        root, media = self.outcome.round.root, self.outcome.round.plan.media
+        return [
+            (m.file.relative_to(root).as_posix() if m.file.is_relative_to(root) else m.name, m.size)
+            for m in sorted(media, key=lambda m: (-m.size, m.name))[:LARGEST]
+        ]
 
     @property
     def left_reviews(self) -> int:
@@ -521,6 +534,26 @@ def _place(report: Report, _: Wording) -> Iterator[str]:
             yield f"Nothing was written: --strict was given, and there {_findings(outcome)}."
 
 
+def _large_and_online(report: Report, _: Wording) -> Iterator[str]:
+    """What makes the deck large, and what is not in it."""
+    plan = report.outcome.round.plan
+    if large := [(file, size) for file, size in report.largest if size >= LARGE]:
+        told = ", ".join(f"{harmless(file)} ({_bytes(size)})" for file, size in large)
+        yield _filled(f"Largest media: {told}.", "")
+    if plan.online:
+        it, them = ("it", "it") if len(plan.online) == 1 else ("they", "them")
+        yield _filled(
+            f"{_count(len(plan.online), 'image or sound', 'images or sounds')} of the web "
+            f"{_are(len(plan.online))} not in the deck: {it} can be seen or heard only with a "
+            "connection.",
+            "",
+        )
+        if not report.outcome.round.settings.media.download:
+            yield f"To fetch {them}, write in obs2anki.toml:"
+            yield "    [media]"
+            yield "    download = true"
+
+
 def _import(report: Report, _: Wording) -> Iterator[str]:
     """The one thing to know, if the deck brings reviews that Anki does not have."""
     outcome = report.outcome
@@ -545,9 +578,15 @@ def _advice(report: Report, _: Wording) -> Iterator[str]:
 Part = Callable[[Report, Wording], Iterator[str]]
 
 PARTS: dict[Verdict, tuple[Part, ...]] = {
-    Verdict.WRITTEN: (_changes, _left, _table, _left_behind, _place, _ledger, _import, _advice),
+    Verdict.WRITTEN: (
+        *(_changes, _left, _table, _left_behind, _place, _large_and_online),
+        *(_ledger, _import, _advice),
+    ),
     Verdict.UNCHANGED: (_changes, _left, _table, _left_behind, _place, _ledger, _advice),
-    Verdict.PREVIEWED: (_changes, _left, _table, _left_behind, _place, _advice),
+    Verdict.PREVIEWED: (
+        *(_changes, _left, _table, _left_behind, _place, _large_and_online),
+        _advice,
+    ),
     Verdict.UP_TO_DATE: (_place,),
     Verdict.OUT_OF_DATE: (_changes, _left, _place),
     Verdict.EMPTY: (_left_behind, _nothing),
@@ -556,9 +595,9 @@ PARTS: dict[Verdict, tuple[Part, ...]] = {
 """What is told of each outcome, in this order."""
 
 
-def _count(number: int, noun: str) -> str:
-    """`1 review`, `2 reviews`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def _count(number: int, noun: str, nouns: str = "") -> str:
+    """`1 review`, `2 reviews`; `nouns` is the plural where `s` does not make it."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or noun + 's'}"
 
 
 def _those(number: int, noun: str) -> str:
@@ -699,7 +738,8 @@ def as_json(report: Report) -> str:
          "gone": 0, "renamed": [{"old": "a", "new": "b", "notes": 57}],
          "decks": [{"deck": "learning", "flashcards": 17, "cards": 17, "new": 15,
                     "reviewed": 2, "due": 2, "since": "2024-04-12"}],
-         "media": {"files": 0, "bytes": 0},
+         "media": {"files": 1, "bytes": 1234, "largest": [{"file": "a.png", "bytes": 1234}],
+                   "online": 0},
          "left_behind": {"reviews": 1, "documents": 1, "likely_separator": null,
                          "causes": [{"cause": "orphan", "reviews": 1, "documents": 1,
                                      "path": "a.md", "line": 9, "remedy": "..."}]},
@@ -737,7 +777,12 @@ def as_json(report: Report) -> str:
             "gone": len(plan.left),
             "renamed": [asdict(renamed) for renamed in plan.renamed],
             "decks": [asdict(row) for row in report.decks],
-            "media": {"files": len(plan.media), "bytes": sum(m.size for m in plan.media)},
+            "media": {
+                "files": len(plan.media),
+                "bytes": sum(m.size for m in plan.media),
+                "largest": [{"file": file, "bytes": size} for file, size in report.largest],
+                "online": len(plan.online),
+            },
             "left_behind": {
                 "reviews": report.left_reviews,
                 "documents": report.left_documents,

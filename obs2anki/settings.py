@@ -140,6 +140,8 @@ class MediaSettings:
 
     max_size: int = 100
     """Megabytes; larger files are not packed."""
+    download: bool = False
+    """Whether media of the web are fetched and packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,6 +536,7 @@ KEYS = (
     Key("scheduling.rollover", _whole(0, 23)),
     Key("scheduling.timezone", _zone),
     Key("media.max_size", _whole(1, None)),
+    Key("media.download", _flag),
     Key("check.ignore", _codes),
     Key("check.ignore_in", _codes_by_path),
     Key("maximum_interval", None, ("maximumInterval",), _days),

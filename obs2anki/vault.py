@@ -333,13 +333,18 @@ def _with_review(root: Path, file: _File) -> Source | None:
     return _source(root, file)[0] if b"<!--SR:" in data else None
 
 
-def digest(file: Path) -> tuple[str, int]:
+def digest(file: Path, most: int | None = None) -> tuple[str, int]:
     """A file's SHA-256, as hex digits, and its size in bytes; read in pieces.
+
+    A file of more than `most` bytes is not read, and has no digest.
 
     Raises:
         OSError: the file cannot be read.
     """
     with file.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if most is not None and size > most:
+            return "", size
         return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 

@@ -404,6 +404,22 @@ def test_the_deck_s_place_and_size_are_told() -> None:
     )
 
 
+def test_the_largest_media_are_named_as_the_vault_names_them() -> None:
+    sizes = {"a.png": 900_000, "b.mp4": 40_000_000, "c.png": 1_000_000, "d.mp3": 2_500_000}
+    sizes |= {"e.mp3": 2_400_000}
+    media = tuple(
+        Media(f"{name}-0", Path("vault/files") / name, size) for name, size in sizes.items()
+    )
+    told = said(outcome(note("1"), media=media))
+    assert (
+        "Largest media: files/b.mp4 (40.0 MB), files/d.mp3 (2.5 MB), files/e.mp3 (2.4 MB).\n"
+    ) in told
+    fetched = (Media("b-0.mp4", Path("/cache/0.mp4"), 40_000_000),)
+    assert "Largest media: b-0.mp4 (40.0 MB).\n" in said(outcome(note("1"), media=fetched))
+    small = (Media("a.png", Path("vault/a.png"), 900_000),)
+    assert "Largest" not in said(outcome(note("1"), media=small))
+
+
 @pytest.mark.parametrize(
     ("size", "told"),
     [(999, "999 bytes"), (1000, "1.0 KB"), (26_200_000, "26.2 MB"), (3 * 10**9, "3.0 GB")],
@@ -568,7 +584,12 @@ def test_json_holds_everything() -> None:
                 "since": "2024-05-01",
             }
         ],
-        "media": {"files": 1, "bytes": 15},
+        "media": {
+            "files": 1,
+            "bytes": 15,
+            "largest": [{"file": "a.png", "bytes": 15}],
+            "online": 0,
+        },
         "left_behind": {
             "reviews": 1,
             "documents": 1,

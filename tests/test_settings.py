@@ -320,6 +320,7 @@ def test_every_key_of_ours_is_read() -> None:
         timezone = "Pacific/Kiritimati"
         [media]
         max_size = 5
+        download = true
         [check]
         ignore = ["O605"]
         [check.ignore_in]
@@ -357,7 +358,7 @@ def test_every_key_of_ours_is_read() -> None:
     assert read.scheduling == settings.Schedule(
         enabled=False, revlog=True, rollover=0, timezone="Pacific/Kiritimati"
     )
-    assert read.media.max_size == 5
+    assert read.media == settings.MediaSettings(max_size=5, download=True)
     assert read.check == settings.Check(
         ignore=("O605",), ignore_in=(settings.IgnoreIn("drafts/**", ("O301", "O401")),)
     )
@@ -409,7 +410,7 @@ def test_an_unknown_key_is_told_with_its_line(content: str, sentence: str) -> No
         ("timezone = 'UTC'", "Did you mean [scheduling] timezone?"),
         ("[decks]\nrollover = 3", "Did you mean [scheduling] rollover?"),
         ('[grammar]\nflashcardTags = ["#a"]', "Did you mean [grammar] flashcard_tags?"),
-        ("[media]\nzzz = 1", "Known here are: max_size."),
+        ("[media]\nzzz = 1", "Known here are: max_size, download."),
         ("[select]\nqqqq = 1", "Known here are: reviewed, ignore."),
     ],
 )
