@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -10,9 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import obs2anki.vault
+from obs2anki import build, render, settings
 from obs2anki.data import VaultPath
 from obs2anki.media import Library
 from obs2anki.settings import Obsidian
+from tests.anki_collection import bring, collection, complaints
+from tests.commands import vault
 from tests.vault_files import digest, library
 
 SOURCE = VaultPath("school/biology/cell.md")
@@ -198,3 +203,254 @@ def test_every_name_is_one_that_anki_keeps(stem: str) -> None:
         assert len(made.encode()) <= 120
         assert made == unicodedata.normalize("NFC", made) == made.strip()
         assert not made.startswith((".", "_"))
+
+
+# ---------------------------------------------------------------- where attachments lie
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("/", "a.png"),
+        ("./", "school/biology/a.png"),
+        ("./img", "school/biology/img/a.png"),
+        (".\\img", "school/biology/img/a.png"),
+        ("files", "files/a.png"),
+        ("files/images/", "files/images/a.png"),
+        ("files\\images", "files/images/a.png"),
+        ("/files/images", "files/images/a.png"),
+    ],
+)
+def test_obsidian_s_attachment_folder_may_be_written_in_many_ways(written: str, found: str) -> None:
+    layer = settings.from_app(json.dumps({"attachmentFolderPath": written}), "app.json")
+    folder = settings.merge(settings.WITHOUT_PLUGIN, layer).obsidian.attachment_folder
+    # Without the folder the nearest would be found: below the document, or the shortest path.
+    others = ["school/biology/deep/a.png", "b/a.png"] if found.startswith("files") else ["b/a.png"]
+    assert resolved("a.png", found, *others, attachment_folder=folder) == found
+
+
+# ---------------------------------------------------------------- what cards show
+
+
+def shown(text: str, *files: str) -> tuple[str, list[str]]:
+    """The HTML of a side in `school/biology/cell.md`, and the codes of what is found."""
+    place = render.Place(SOURCE, 1, "V")
+    side, found = render.side(text, place, library(*files), Obsidian())
+    return side.html, [d.code for d in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("![](https://example.org/a.png)", '<img src="https://example.org/a.png">'),
+        ("![x|90](//example.org/a)", '<img src="https://example.org/a" alt="x" width="90">'),
+        (
+            "![](https://example.org/a.mp3?b=c)",
+            '<audio src="https://example.org/a.mp3?b=c" controls></audio>',
+        ),
+        (
+            "![|300x200](https://example.org/a.webm)",
+            '<video src="https://example.org/a.webm" width="300" height="200" controls></video>',
+        ),
+    ],
+)
+def test_media_of_the_web_are_shown_from_there_and_counted(text: str, html: str) -> None:
+    side, found = render.side(text, render.Place(SOURCE, 1, "V"), library(), Obsidian())
+    assert (side.html, found, side.media) == (html, [], ())
+    assert len(side.online) == 1 and side.online[0].startswith("https://example.org/a")
+
+
+def test_a_film_of_a_platform_is_a_link_and_not_counted() -> None:
+    text = "![talk](https://www.youtube.com/watch?v=x)"
+    side, _ = render.side(text, render.Place(SOURCE, 1, "V"), library(), Obsidian())
+    assert side.online == ()
+    assert side.html == '<a href="https://www.youtube.com/watch?v=x">talk</a>'
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "subpath"),
+    [
+        ("![[paper.pdf]]", "paper.pdf", ""),
+        ("![[paper.pdf#page=3]]", "paper.pdf &gt; page=3", "%23page%3D3"),
+        ("![[paper.pdf#page=3&height=400]]", "paper.pdf &gt; page=3", "%23page%3D3"),
+        ("![[paper.pdf#height=400]]", "paper.pdf", ""),
+        ("![[paper.pdf#page=3|page three]]", "page three", "%23page%3D3"),
+        ("![](paper.pdf#page=3)", "paper.pdf &gt; page=3", "%23page%3D3"),
+        ("[[paper.pdf#page=3]]", "paper.pdf &gt; page=3", "%23page%3D3"),
+        ("![[plan.canvas]]", "plan.canvas", ""),
+    ],
+)
+def test_what_anki_cannot_show_is_a_link_to_its_place(text: str, label: str, subpath: str) -> None:
+    name = "plan.canvas" if "plan" in text else "paper.pdf"
+    html, found = shown(text, f"x/{name}")
+    assert found == []
+    assert html == f'<a href="obsidian://open?vault=V&amp;file=x%2F{name}{subpath}">{label}</a>'
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "subpath"),
+    [
+        ("[[other]]", "other", ""),
+        ("[[other|that]]", "that", ""),
+        ("[[other#A#B]]", "other &gt; A &gt; B", "%23A%23B"),
+        ("[[other#^id]]", "other &gt; ^id", "%23%5Eid"),
+        ("[that](other.md#A%20b)", "that", "%23A%20b"),
+        ("[that](other#^id)", "that", "%23%5Eid"),
+        ("[that](<other.md#A b>)", "that", "%23A%20b"),
+    ],
+)
+def test_links_lead_to_the_place_in_obsidian(text: str, label: str, subpath: str) -> None:
+    html, found = shown(text, "x/other.md")
+    assert found == []
+    assert html == f'<a href="obsidian://open?vault=V&amp;file=x%2Fother{subpath}">{label}</a>'
+
+
+def test_links_without_a_vault_s_name_have_none() -> None:
+    side, _ = render.side("[[other]]", render.Place(SOURCE, 1, ""), library("other.md"), Obsidian())
+    assert side.html == '<a href="obsidian://open?file=other">other</a>'
+
+
+def test_a_player_packs_sounds_and_films_only() -> None:
+    html, _ = shown('<audio src="cell.md"></audio>', "school/biology/cell.md")
+    assert "(not shown: school/biology/cell.md)" in html and "src=" not in html
+
+
+@pytest.mark.parametrize(
+    "target", ["../../../x.png", "/etc/x.png", "file:///etc/x.png", "C:/x.png", "\\\\nas\\x.png"]
+)
+def test_whatever_the_form_nothing_outside_of_the_vault_is_shown(target: str) -> None:
+    for text in (
+        f"![[{target}]]",
+        f"![x]({target})",
+        f'<img src="{target}">',
+        f'<video src="{target}"></video>',
+        f'<img srcset="{target} 2x">',
+    ):
+        html, _ = shown(text, "x.png", "etc/y.png")
+        assert "src=" not in html and "srcset=" not in html, text
+
+
+def test_a_fetched_medium_is_named_by_its_address_and_packed() -> None:
+    url = "https://example.org/pics/Big%20Cat.PNG?size=2#top"
+    files = library("x/big cat.png", fetched={url: Path("/kept/0a1b.png"), url + "x": "it is gone"})
+    place = render.Place(SOURCE, 1, "V")
+    side, found = render.side(f"![]({url}) ![]({url}x)", place, files, Obsidian())
+    (media,) = side.media
+    assert re.fullmatch(r"big cat-[0-9a-f]{12}\.png", media.name)
+    assert media.file == Path("/kept/0a1b.png")
+    assert side.online == (url + "x",)
+    assert [(d.code, d.message) for d in found] == [
+        ("O610", f"{url}x was not downloaded: it is gone.")
+    ]
+
+
+# ---------------------------------------------------------------- on the disk, and in Anki
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_vault_of_embeds_arrives_with_all_its_media_and_none_too_many(tmp_path: Path) -> None:
+    long = "ein sehr langer Name " * 9
+    root = vault(
+        tmp_path / "v",
+        {
+            ".obsidian/app.json": json.dumps({"attachmentFolderPath": "./img"}),
+            "bio/cards.md": "\n".join(
+                [
+                    "Whole;; ![[cell]]",
+                    "Sound;; ![[Größe & so.mp3]] ![](../odd%20%27%26%3B.png)",
+                    f"Long;; ![[{long}.png]] ![[100%.png]]",
+                    "Cased;; ![[PLAIN.PNG]] ![[plain.png|20]] ![[cafe\u0301.png]]",
+                    "Gone;; ![[gone.png]] ![[cell#Gone]]",
+                    'Player;; <video src="film.mp4"></video>',
+                    "",
+                    "Question",
+                    "?",
+                    "- an item with ![[cell#Nucleus]]",
+                    "- and ![[cell#^dna]]",
+                ]
+            ),
+            "bio/cell.md": "# Cell\n![[plain.png]]\n## Nucleus\n![[inner.png]] text ^dna\n",
+            "bio/img/plain.png": PNG,
+            "bio/img/inner.png": PNG + b"1",
+            "bio/img/Größe & so.mp3": b"ID3",
+            "odd '&;.png": PNG + b"2",
+            f"deep/{long}.png": PNG + b"3",
+            "deep/100%.png": PNG + b"4",
+            "deep/café.png": PNG + b"5",
+            "film.mp4": b"ftyp",
+            "never shown.png": PNG + b"6",
+        },
+    )
+    deck = tmp_path / "a.apkg"
+    round_ = build.prepare(build.Request(root, deck, stateless=True))
+    assert {d.code for d in round_.plan.diagnostics} == {"O601", "O606"}
+    build.export(round_)
+    with collection(tmp_path) as col:
+        bring(col, deck)
+        assert complaints(col) == ()
+        there = {file.name for file in Path(col.media.dir()).iterdir()}
+    assert there == {m.name for m in round_.plan.media}
+    assert len(there) == 8
+
+
+def test_nothing_is_read_through_a_link_that_leaves_the_vault(tmp_path: Path) -> None:
+    vault(
+        tmp_path / "out", {"secret.md": "# S\nsecret ^id", "secret.png": PNG, "s/deep.md": "secret"}
+    )
+    root = vault(
+        tmp_path / "v",
+        {
+            "a.md": "One;; ![[secret]] ![[secret#S]] ![[secret#^id]]\n"
+            "Two;; ![[secret.png]] ![](secret.png) <video src='secret.png'></video>\n"
+            "Three;; ![[deep]] ![](s/deep.md) ![[../out/secret]] ![](../out/secret.png)\n"
+            f"Four;; ![[{tmp_path}/out/secret]] ![](file://{tmp_path}/out/secret.png)\n"
+        },
+    )
+    for name in ("secret.md", "secret.png", "s"):
+        (root / name).symlink_to(tmp_path / "out" / name)
+    plan = build.prepare(build.Request(root, stateless=True)).plan
+    assert plan.media == ()
+    assert len(plan.notes) == 4
+    assert not any(
+        "secret " in field or "embed-title" in field for n in plan.notes for field in n.fields
+    )
+    assert {d.code for d in plan.diagnostics} == {"O106", "O601", "O602"}
+
+
+def test_what_is_too_large_is_not_even_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = vault(
+        tmp_path / "v",
+        {"a.md": "Q;; x\n\nA\n?\nB\n![[b.png]]", "obs2anki.toml": "[media]\nmax_size = 1"},
+    )
+    with (root / "b.png").open("wb") as file:
+        file.truncate(1_000_001)
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr("hashlib.file_digest", never)
+    plan = build.prepare(build.Request(root, stateless=True)).plan
+    assert [(d.code, d.line, d.column) for d in plan.diagnostics] == [("O603", 6, 4)]
+    assert "(too large: b.png)" in plan.notes[1].fields[1]
+
+
+def test_a_document_is_read_once_however_often_it_is_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = vault(tmp_path / "v", {"a.md": "Q;; ![[b]] ![[c]]\nR;; ![[b]] ![[c]]", "b.md": "b"})
+    (root / "c.md").symlink_to(root / "b.md")  # Obsidian shows it under both names
+    read: list[str] = []
+    bytes_of = obs2anki.vault._bytes
+
+    def counted(path: str | Path) -> bytes:
+        read.append(str(path).rpartition("/")[2])
+        return bytes_of(path)
+
+    monkeypatch.setattr(obs2anki.vault, "_bytes", counted)
+    plan = build.prepare(build.Request(root, stateless=True)).plan
+    assert all(note.fields[1].count('class="embed"') == 2 for note in plan.notes)
+    assert sorted(name for name in read if name.endswith(".md")) == ["a.md", "b.md", "c.md"]

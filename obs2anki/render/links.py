@@ -200,6 +200,8 @@ class Links:
     def image(self, attributes: dict[str, str], in_link: bool = False) -> str:
         """An `<img>`, or whatever else its `src` turns out to be; `in_link` it leads nowhere."""
         alt, width, height = _alt_and_size(attributes.get("alt", ""))
+        if self.library is None:
+            return _label(alt)
         shown = attributes | {"alt": alt}
         several = shown.pop("srcset", "")
         if width and "width" not in attributes:
@@ -239,8 +241,10 @@ class Links:
     def playable(self, url: str) -> str | Missing:
         """What stands in the `src` of a player for the `src` that its author wrote."""
         match found := self.source(url):
-            case Target(path, _):
+            case Target(path, _) if extension(path) in IMAGES | SOUNDS:
                 return self._packed(path, url)
+            case Target(path, _):
+                return Missing("not shown", path)
             case Online(address):
                 return address
         return found
