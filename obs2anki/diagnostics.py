@@ -65,6 +65,7 @@ RULES: dict[str, Rule] = {
     "O405": Rule(I_, "review clamped", "Anki cannot hold {0}.", "Nothing is to be done, unless the value is a slip."),
     "O407": Rule(W_, "review mended", "The review {0} is not complete: {1}.", "A review reads !2024-04-12,14,232: due date, interval in days, ease in percent."),
     "O406": Rule(I_, "review not exported", "{0} review(s) not exported: {1}.", "{2}"),
+    "O408": Rule(W_, "review above its flashcard", "This review stands above the flashcard that takes it; the plugin writes reviews below.", "Put the comment directly below the flashcard that it belongs to."),
     # -- O5 clozes
     "O501": Rule(W_, "cloze asks nothing", "Card {0} of this cloze asks nothing, so Anki does not get it.", "Number the clozes without gaps, and put none where nothing is shown, such as into the address of a link."),
     "O502": Rule(W_, "cloze number too high", "Anki knows cloze numbers up to 500: {0} of this flashcard cannot be asked.", "Use lower numbers, or split the flashcard."),

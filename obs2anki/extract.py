@@ -474,9 +474,18 @@ def _reviews(
     if len(reviews) > cards and any(r is not None for r in reviews[cards:]):
         extra = len(reviews) - cards
         found.append(diagnostics.at("O403", document.path, line, len(reviews), cards, extra))
+    if _stands_above(block, document):
+        found.append(diagnostics.at("O408", document.path, line))
     if len(block.comments) > 1:
         found.append(diagnostics.at("O404", document.path, block.comments[1]))
     return reviews, found
+
+
+def _stands_above(block: Block, document: Document) -> bool:
+    """Whether a block begins with an SR comment, which then belonged to what stood above it."""
+    if block.type in _SINGLE or block.comments[:1] != (block.own_line,):
+        return False
+    return not trim(review.without_comments(document.lines[block.own_line - 1]))
 
 
 # ---------------------------------------------------------------- the parts of a question

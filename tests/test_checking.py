@@ -309,6 +309,17 @@ def test_what_is_ignored_is_told_by_no_command(folder: Path, capsys: Capture) ->
     assert (done.code, done.err) == (0, "")
 
 
+def test_broken_frontmatter_is_told_where_it_hides_the_tag(folder: Path) -> None:
+    documents: dict[str, str | bytes] = {
+        "a.md": "---\ntags: [#flashcards]\n---\nQ::A\n",
+        "none.md": "---\ntags: [#flashcards]\n---\nProse.\n",
+        "other.md": "---\ntags: [#biology]\n---\nQ::A\n",
+    }
+    root = written(folder / "v", {PLUGIN: tagged(), **documents})
+    found = codes(checking.check_vault(root).diagnostics)
+    assert found == [("a.md", 3, "O203"), ("other.md", 4, "O702")]
+
+
 def test_what_is_embedded_is_told_of_whoever_embeds_it(folder: Path) -> None:
     written(folder / "v", {"obs2anki.toml": "", "x.md": "Q;; ![[y]]\n", "y.md": "![[gone.png]]\n"})
     assert codes(alone(folder / "v", "x.md")) == [("y.md", 1, "O601")]
