@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
+from typing import NamedTuple
 from urllib.parse import quote
 
 OPEN, CLOSE, ATOM, CALLOUT, BODY = "\ufdd0", "\ufdd2", "\ufdd3", "\ufdd4", "\ufdd5"
@@ -66,13 +67,21 @@ class Atom:
     maths: bool = False
 
 
+class Callout(NamedTuple):
+    """What the first line of a callout says besides its title: `[!tip]-`."""
+
+    kind: str
+    fold: str = ""
+    """`+` folds and is open, `-` folds and is shut, "" does not fold."""
+
+
 @dataclass(slots=True)
 class Shelf:
     """What one fragment has put aside."""
 
     atoms: list[Atom] = field(default_factory=list)
-    callouts: list[str] = field(default_factory=list)
-    """The type of each callout whose title is marked."""
+    callouts: list[Callout] = field(default_factory=list)
+    """Each callout whose title is marked."""
     bodies: list[tuple[int, str]] = field(default_factory=list)
     """Fenced code, closing fence included, and the column in which the fence stood."""
     opened: int = 0

@@ -19,7 +19,17 @@ from html import escape
 from typing import Protocol
 
 from obs2anki.markdown import is_break
-from obs2anki.render.atoms import BODY, CALLOUT, CONTROL, Atom, Shelf, inert, token, without_control
+from obs2anki.render.atoms import (
+    BODY,
+    CALLOUT,
+    CONTROL,
+    Atom,
+    Callout,
+    Shelf,
+    inert,
+    token,
+    without_control,
+)
 
 MAX_QUOTES = 32
 """Block quotes nest no deeper: a browser would not show it, and a parser's time is its depth."""
@@ -339,7 +349,7 @@ _SR_CALLOUT = re.compile(
 _MARK = re.compile(r"(?:[-*+]|#{1,6}|[0-9]{1,9}[.)])(?=[ \t])|>")
 _MARKING = frozenset("-*+_#>0123456789")
 _TASK = re.compile(r"\[[^\]\n]\][ \t]+")
-_CALLOUT = re.compile(r"\[!([A-Za-z0-9_-]+)(?:\|[^\]\n]*)?\][+-]?")
+_CALLOUT = re.compile("\\[!([^\\[\\]\n|·\ufdd0-\ufdef]{1,64})(?:\\|[^\\]\n]*)?\\]([+-]?)")
 _LONE = re.compile(r"[-*+#>]|[0-9]{1,9}[.)]|#{2,6}")
 
 
@@ -535,8 +545,8 @@ def _with_callout_titles(lines: list[str], shelf: Shelf) -> list[str]:
         match = _CALLOUT_LINE.match(line) if depth else None
         # Only what begins a quote is a callout: `[!tip]` in its second line is text.
         if match and (depth > above or match[1].strip()):
-            kind = match[3].lower()
-            shelf.callouts.append(kind)
+            kind = match[3].strip().lower()
+            shelf.callouts.append(Callout(kind, match[4]))
             title = line[match.end() :] or kind.capitalize()
             mark = token(CALLOUT, len(shelf.callouts) - 1)
             inside = " " * len(match[1]) + match[2]

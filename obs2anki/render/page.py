@@ -3,18 +3,20 @@ r"""From a prepared fragment to the HTML of a field: Markdown, sanitising, and w
     **What** is ·0·?    ->    <strong>What</strong> is \\(x_1\\)?
 
 comrak reads the Markdown. Raw HTML goes through nh3, whose time is paid only where there is any.
-One walk over the tags then mends links and images and puts back what was put aside.
+One walk over the tags then mends links and images and puts back what was put aside; `code` gives
+fenced code its colours.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from html import unescape
+from html import escape, unescape
 
 import comrak
 import nh3
 
+from obs2anki.render import code
 from obs2anki.render import links as _links
 from obs2anki.render.atoms import (
     ATOM,
@@ -22,6 +24,7 @@ from obs2anki.render.atoms import (
     CLOSE,
     MATHS_IN,
     MATHS_OUT,
+    OPEN,
     TOKEN,
     Shelf,
     attribute,
@@ -46,12 +49,12 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
 
     Deletions, if any are marked, are still tokens in it, and maths stands between its marks.
     """
-    raw = "<" in markdown and bool(_MAY_BE_HTML.search(markdown))
-    escaped = raw and markdown.count("<") > _MOST_TAGS
+    escaped = markdown.count("<") > _MOST_TAGS
     options = _options(strict_line_breaks, _has_footnotes(markdown), _has_tables(markdown), escaped)
     result = comrak.render_markdown(markdown, *options)
+    raw = not escaped and "<" in markdown and _holds_html(markdown, result, strict_line_breaks)
     # nh3 writes `<br>`; without it ` />` stands in tags only, for comrak escapes `>` elsewhere.
-    result = _sanitised(result) if raw and not escaped else result.replace(" />", ">")
+    result = _sanitised(result, shelf) if raw else result.replace(" />", ">")
     if "footnote" in result:
         result = _plain_footnotes(result)
     if "[" in result:
@@ -66,7 +69,19 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
         result = _Walk(shelf, links).over_tokens(result)
     if "\\]" in result:
         result = _AFTER_DISPLAY.sub(r"\1", result)
-    return _unwrapped(result.rstrip("\n"))
+    if shelf.opened and "<details" in result:
+        result = _unfolded(result)
+    return _unwrapped(code.coloured(result).rstrip("\n"))
+
+
+def _holds_html(markdown: str, result: str, strict_line_breaks: bool) -> bool:
+    """Whether there is raw HTML in a result; `<b>` in code is none."""
+    if not _MAY_BE_HTML.search(markdown):
+        return False
+    if "`" not in markdown and "~~~" not in markdown:
+        return True
+    options = _options(strict_line_breaks, _has_footnotes(markdown), _has_tables(markdown), True)
+    return comrak.render_markdown(markdown, *options) != result
 
 
 def _has_footnotes(markdown: str) -> bool:
@@ -184,15 +199,75 @@ def _cleaner() -> nh3.Cleaner:
     )
 
 
-# What these hold is not HTML to a browser; unclosed, each would turn the rest into source text.
-_OPAQUE = re.compile(
-    r"</?(?:iframe|noembed|noframes|noscript|plaintext|template|textarea|title|xmp)\b[^<>]*>",
-    re.IGNORECASE,
+# A tag whose values may hold `<` and `>`, as in `srcdoc="<p>"`; else one that ends at the first.
+_REST_OF_TAG = (
+    r"""\b(?:[^"'<>]*+(?:(?:"[^"]{0,2000}+"|'[^']{0,2000}+')[^"'<>]*+){0,16}+>|[^<>]*>)"""
 )
+_NOT_HTML = """
+    iframe noembed noframes noscript plaintext template textarea title xmp
+    animate circle defs desc ellipse filter g line marker mask metadata mpath path pattern polygon
+    polyline rect set stop svg switch symbol text tspan use view
+    annotation annotation-xml apply bind ci cn csymbol lambda maction maligngroup malignmark math
+    menclose merror mfenced mfrac mglyph mi mlabeledtr mlongdiv mmultiscripts mn mo mover mpadded
+    mphantom mprescripts mroot mrow ms mscarries mscarry msgroup msline mspace msqrt msrow mstack
+    mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics share
+"""
+# A browser reads what these hold as other than HTML, or nh3 drops it as what SVG and MathML alone
+# have; unclosed (`copy <path> to ...`) each would take the rest of the side along.
+_OPAQUE = re.compile(f"</?(?:{'|'.join(_NOT_HTML.split())}){_REST_OF_TAG}", re.IGNORECASE)
+# What shows a page of its own, or would send something to one.
+_FRAME = re.compile("<(embed|form|frame|iframe|object)" + _REST_OF_TAG, re.IGNORECASE)
+_ADDRESS = {"embed": "src", "form": "action", "frame": "src", "iframe": "src", "object": "data"}
+_RAW_ATTRIBUTE = re.compile(
+    r"""([a-z-]{1,32})\s{0,32}=\s{0,32}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""", re.IGNORECASE
+)
+_WEB = re.compile(r"(?:https?:)?//(?:www\.)?", re.IGNORECASE)
+_FILM = re.compile(r"youtube(?:-nocookie)?\.com/embed/([\w-]{1,32})", re.IGNORECASE)
+_DRAWING = re.compile(r"<(/?)svg\b[^<>]*>", re.IGNORECASE)
 
 
-def _sanitised(result: str) -> str:
-    return _cleaner().clean(_OPAQUE.sub("", result))
+# `<p and q`: a tag that has no end would take all along up to that of the next.
+_UNFINISHED = re.compile(r"""<(?=/?[A-Za-z][^<>"']*+(?:<|\Z))""")
+
+
+def _sanitised(result: str, shelf: Shelf) -> str:
+    result = _UNFINISHED.sub("&lt;", result)
+    seen: set[str] = set()
+    result = _FRAME.sub(lambda match: _link_to(match[1].lower(), match[0], shelf, seen), result)
+    return _cleaner().clean(_OPAQUE.sub("", _without_drawings(result)))
+
+
+def _link_to(name: str, tag: str, shelf: Shelf, seen: set[str]) -> str:
+    """A link to what a frame would show, once; "" if that is neither on the web nor a file."""
+    found: dict[str, str] = {}
+    for key, *values in _RAW_ATTRIBUTE.findall(tag):
+        found.setdefault(key.lower(), shelf.source(unescape("".join(values))).strip())
+    url = found.get(_ADDRESS[name], "")
+    web = _WEB.match(url)
+    if not url or url in seen or (not web and (name == "form" or ":" in url)):
+        return ""
+    seen.add(url)
+    address = url[web.end() :] if web else url
+    if web and (film := _FILM.match(address)):  # its player shows nothing outside of a frame
+        address = f"youtube.com/watch?v={film[1]}"
+        url = f"https://www.{address}"
+    return f'<a href="{attribute(url)}">{escape(found.get("title") or address, quote=False)}</a>'
+
+
+def _without_drawings(result: str) -> str:
+    """HTML with a placeholder for each `<svg>`, whose text means nothing outside of it."""
+    out: list[str] = []
+    position = start = depth = 0
+    for found in _DRAWING.finditer(result):
+        if not found[1]:
+            start = found.start() if not depth else start
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                out += (result[position:start], Missing("not shown", "svg").html)
+                position = found.end()
+    return "".join(out) + result[position:]
 
 
 # ---------------------------------------------------------------- touching up
@@ -220,6 +295,26 @@ def _plain_footnotes(result: str) -> str:
     result = _REFERENCE.sub(r"<sup>\1</sup>", result)
     return _FOOTNOTE_TAGS.sub(
         lambda m: "<li>" if m[0][1] == "l" else '<section class="footnotes">', result
+    )
+
+
+_FOLD = re.compile(f'<details(?P<rest>[^">]*(?:"[^"]*"[^">]*)*)>|(?P<end></details>)|·{OPEN}')
+
+
+def _unfolded(result: str) -> str:
+    """HTML in which no fold hides a deletion: what is asked has to be seen."""
+    folds: list[int] = []
+    asking: set[int] = set()
+    for found in _FOLD.finditer(result):
+        if found["rest"] is not None:
+            folds.append(found.start())
+        elif not found["end"] or (folds and folds.pop() in asking):
+            asking.update(folds[-1:])
+    return _FOLD.sub(
+        lambda m: (
+            "<details open" + m[0][8:] if m.start() in asking and " open" not in m["rest"] else m[0]
+        ),
+        result,
     )
 
 
@@ -258,9 +353,10 @@ class _Walk:
         self.code = 0
         self.anchors: list[bool] = []
         """For each `<a>` that is open: whether it was kept."""
-        self.quotes: list[bool] = []
-        """For each block quote that is open: whether it is a callout."""
-        self.in_title = False
+        self.quotes: list[str] = []
+        """For each block quote that is open: what ends it, if it is a callout."""
+        self.title_end = ""
+        """What ends the title of a callout in which we are."""
 
     def over(self, page: str, pieces: re.Pattern[str]) -> str:
         """The page, mended."""
@@ -291,9 +387,9 @@ class _Walk:
                 self.code += -1 if closing else 1
             case "blockquote":
                 return self._quote(match[0], closing)
-            case "p" if self.in_title and closing:
-                self.in_title = False
-                return f"</strong></div>{_CONTENT}"
+            case "p" if self.title_end and closing:
+                end, self.title_end = self.title_end, ""
+                return end + _CONTENT
         if _TOKEN_IN_TAG.search(match[0]):
             return self.shelf.source(match[0])
         return match[0]
@@ -312,16 +408,21 @@ class _Walk:
         return f"{MATHS_IN}{html}{MATHS_OUT}" if atom.maths and self.shelf.opened else html
 
     def _callout(self, number: int) -> str:
-        self.quotes.append(True)
-        self.in_title = True
-        kind = attribute(self.shelf.callouts[number])
-        return f'<div class="callout" data-callout="{kind}">\n<div class="callout-title"><strong>'
+        callout = self.shelf.callouts[number]
+        block, title = ("details", "summary") if callout.fold else ("div", "div")
+        is_open = " open" if callout.fold == "+" else ""
+        self.quotes.append(f"</div>\n</{block}>")
+        self.title_end = f"</strong></{title}>"
+        return (
+            f'<{block} class="callout" data-callout="{attribute(callout.kind)}"{is_open}>\n'
+            f'<{title} class="callout-title"><strong>'
+        )
 
     def _quote(self, text: str, closing: bool) -> str:
         if not closing:
-            self.quotes.append(False)
+            self.quotes.append("")
             return text
-        return "</div>\n</div>" if self.quotes and self.quotes.pop() else text
+        return (self.quotes.pop() if self.quotes else "") or text
 
     def _anchor(self, closing: bool, rest: str) -> str:
         if closing:
