@@ -18,7 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
-from obs2anki import ledger, plan, settings, vault
+from obs2anki import ledger, plan, settings, vault, yields
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source, VaultPath
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
@@ -128,27 +128,19 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         name = known.vault or name
         if not in_force.decided("namespace"):
             in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
-    make = partial(
-        plan.make,
-        plan.Vault(
-            name,
-            contents.sources,
-            contents.ignored,
-            contents.unread,
-            tuple(d.path for d in contents.diagnostics if d.code == "O105"),
-        ),
-        in_force,
-        clock=plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp())),
-        entries=known.entries if known is not None else (),
-        found=found,
-    )
-    planned = make(library(contents, in_force), step=step)
+    closed = tuple(d.path for d in contents.diagnostics if d.code == "O105")
+    read = plan.Vault(name, contents.sources, contents.ignored, contents.unread, closed)
+    clock = plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
+    entries = known.entries if known is not None else ()
+    files = library(contents, in_force)
+    planned = plan.of(_harvest(read, in_force, files, step), in_force, files, clock, entries, found)
     if in_force.media.download and planned.online:
         from obs2anki import downloads
 
         # Only a plan knows what its cards show.
         fetched = downloads.fetch(planned.online, in_force.media.max_size)
-        planned = make(library(contents, in_force, fetched=fetched))
+        files = library(contents, in_force, fetched=fetched)
+        planned = plan.make(read, in_force, files, clock, entries, found)
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(
         root=contents.root,
@@ -221,6 +213,13 @@ def library(
         _texts(contents),
         fetched,
     )
+
+
+def _harvest(read: plan.Vault, in_force: Settings, files: Library, step: Step) -> plan.Harvest:
+    """What every document yields, one after the other."""
+    taken = (yields.of(source, in_force, files, read.name) for source in step(read.sources))
+    ignored = (yields.left_out(source, "ignored") for source in read.ignored)
+    return plan.Harvest(read, (*taken, *ignored))
 
 
 def _texts(contents: vault.Contents) -> Callable[[VaultPath], str | None]:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from obs2anki import build, check, extract, ledger, markdown, plan, settings, vault
+from obs2anki import build, check, extract, ledger, markdown, plan, settings, vault, yields
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
 from obs2anki.diagnostics import RULES, Obs2ankiError
 from obs2anki.settings import Settings
@@ -148,7 +148,7 @@ def _more(
     if named.whole:
         yield from check.same_questions(one.flashcard for one in planned.planned)
     unread = {d.path for d in planned.diagnostics if d.code in ("O203", "O703")}
-    no_tag = {plan.CAUSES["no-tag"], plan.CAUSES["unreadable-tags"]}
+    no_tag = {yields.CAUSES["no-tag"], yields.CAUSES["unreadable-tags"]}
     passed_over = {one.path for one in planned.skipped if one.reason in no_tag} - unread
     for source in contents.sources:
         if source.path in passed_over:

@@ -418,7 +418,7 @@ class LeftBehind:
     path: VaultPath
     line: int
     cause: str
-    """A key of `plan.CAUSES`."""
+    """A key of `yields.CAUSES`."""
     reviews: int = 1
     separator: str | None = None
     """What looks like a separator in the line above, though none in force stands there."""

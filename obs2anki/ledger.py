@@ -19,7 +19,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from json.encoder import encode_basestring as _quoted  # one text as JSON
 from pathlib import Path
+
+import msgspec
 
 from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
@@ -158,7 +161,66 @@ def _object(file: Path, number: int, line: str) -> dict[str, object]:
     return value
 
 
+class _Written(msgspec.Struct):
+    """A line as `save` writes it."""
+
+    guid: str
+    type: FlashcardType
+    path: str
+    question: str
+    answer: str
+    digest: tuple[str, str]
+    content: str
+    mod: int
+    seen: int
+    deck: str
+    tags: tuple[str, ...]
+    block_id: str | None
+    context: str
+    after: str | None
+    reviews: tuple[str, ...]
+    ordinals: tuple[tuple[int | str, ...], ...] = ()
+    gone: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Written)
+
+
 def _entry(file: Path, number: int, line: str) -> Entry:
+    """The entry that a line tells; what `save` has written is read in a tenth of the time."""
+    try:
+        told = _DECODER.decode(line)
+        if told.guid and 0 <= told.mod <= LAST_INSTANT and 0 <= told.seen <= LAST_INSTANT:
+            return _of_written(told)
+    except (ValueError, TypeError):
+        pass  # an older version has left something out, or the line is broken
+    return _any_entry(file, number, line)
+
+
+def _of_written(told: _Written) -> Entry:
+    return Entry(
+        Guid(told.guid),
+        told.type,
+        VaultPath(told.path),
+        DeckName(told.deck),
+        told.tags,
+        told.block_id,
+        told.question,
+        told.answer,
+        told.digest[0],
+        told.digest[1],
+        told.context,
+        None if told.after is None else Guid(told.after),
+        told.reviews,
+        told.content,
+        told.mod,
+        told.seen,
+        _ordinals([list(ordinal) for ordinal in told.ordinals]) if told.ordinals else (),
+        None if told.gone is None else date.fromisoformat(told.gone),
+    )
+
+
+def _any_entry(file: Path, number: int, line: str) -> Entry:
     value = _object(file, number, line)
     try:
         question_digest, answer_digest = _texts(value["digest"])
@@ -240,43 +302,49 @@ def _ordinals(value: object) -> tuple[Ordinal, ...]:
 def text_of(ledger: Ledger) -> str:
     """The ledger as its file holds it."""
     header = {"obs2anki": VERSION, "namespace": ledger.namespace, "vault": ledger.vault}
-    return "".join(f"{line}\n" for line in (_json(header), *map(_line, ledger.entries)))
+    first = _encodable(json.dumps(header, ensure_ascii=False))
+    return "".join(f"{line}\n" for line in (first, *map(_line, ledger.entries)))
 
 
 def _line(entry: Entry) -> str:
-    value: dict[str, object] = {
-        "guid": entry.guid,
-        "type": entry.type,
-        "path": entry.path,
-        "deck": entry.deck,
-        "tags": entry.tags,
-        "block_id": entry.block_id,
-        "question": entry.question,
-        "answer": entry.answer,
-        "digest": (entry.question_digest, entry.answer_digest),
-        "context": entry.context_digest,
-        "after": entry.after,
-        "reviews": entry.reviews,
-        "content": entry.content,
-        "mod": entry.mod,
-        "seen": entry.seen,
-    }
+    """An entry as one line of JSON; by hand, for `json.dumps` takes five times as long."""
+    rest = ""
     if entry.ordinals:
-        value["ordinals"] = [
-            (o.ordinal, o.digest, 1) if o.gone else (o.ordinal, o.digest) for o in entry.ordinals
-        ]
+        told = (
+            f"[{o.ordinal}, {_quoted(o.digest)}{', 1' if o.gone else ''}]" for o in entry.ordinals
+        )
+        rest = f', "ordinals": [{", ".join(told)}]'
     if entry.gone is not None:
-        value["gone"] = entry.gone.isoformat()
-    return _json(value)
+        rest += f', "gone": "{entry.gone.isoformat()}"'
+    return _encodable(
+        f'{{"guid": {_quoted(entry.guid)}, "type": "{entry.type}", "path": {_quoted(entry.path)}, '
+        f'"deck": {_quoted(entry.deck)}, "tags": {_listed(entry.tags)}, '
+        f'"block_id": {_maybe_quoted(entry.block_id)}, "question": {_quoted(entry.question)}, '
+        f'"answer": {_quoted(entry.answer)}, '
+        f'"digest": [{_quoted(entry.question_digest)}, {_quoted(entry.answer_digest)}], '
+        f'"context": {_quoted(entry.context_digest)}, "after": {_maybe_quoted(entry.after)}, '
+        f'"reviews": {_listed(entry.reviews)}, "content": {_quoted(entry.content)}, '
+        f'"mod": {entry.mod}, "seen": {entry.seen}{rest}}}'
+    )
 
 
-def _json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+def _maybe_quoted(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]" if texts else "[]"
+
+
+def _encodable(line: str) -> str:
+    """The same JSON in ASCII if it holds half a pair of surrogates, as a name on a disk may."""
+    if line.isascii():
+        return line
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # half a pair of surrogates, as a name on a disk may have it
-        return json.dumps(value)
-    return text
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(line))
+    return line
 
 
 def _attributes(file: Path) -> str:

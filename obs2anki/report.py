@@ -32,10 +32,10 @@ from obs2anki.data import (
     Severity,
     VaultPath,
 )
-from obs2anki.plan import CAUSES, REMEDIES
 from obs2anki.schedule import LONGEST_INTERVAL
 from obs2anki.settings import Problem
 from obs2anki.terminal import columns, harmless, painted
+from obs2anki.yields import CAUSES, REMEDIES
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -95,7 +95,7 @@ class Cause:
     """Reviews that were left behind for one cause."""
 
     cause: str
-    """A key of `plan.CAUSES`."""
+    """A key of `yields.CAUSES`."""
     reviews: int
     documents: int
     path: VaultPath

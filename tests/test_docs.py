@@ -28,7 +28,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from obs2anki import adoption, build, checking, cli, identity, ledger, plan, report, settings
+from obs2anki import adoption, build, checking, cli, identity, ledger, report, settings, yields
 from obs2anki.data import (
     DeckName,
     Diagnostic,
@@ -622,7 +622,7 @@ def test_examples_of_flashcards_are_of_the_type_that_the_page_says(
 def test_every_cause_of_a_review_left_behind_is_documented() -> None:
     page = read(DOCS / "how-to/bring-in-what-was-left-behind.md")
     written = {row[0] for row in rows(page)}
-    assert set(plan.CAUSES.values()) <= written
+    assert set(yields.CAUSES.values()) <= written
 
 
 def mentioned_in(text: str) -> set[str]:

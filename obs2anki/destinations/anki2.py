@@ -3,9 +3,9 @@ r"""A plan as Anki's collection of schema 11: the `collection.anki2` inside a pa
     notes  1704067200000 | Hr7[9uP^ | 1577836800101 | ... | " ml " | "What?\x1fThat\x1f..."
     cards  1704067200000 | 1704067200000 | did | 0 | ... | type 2 | queue 2 | due 3492 | ivl 14
 
-genanki's schema, rows, notetypes and decks are in charge of the format; here its classes learn to
-carry scheduling, to say the same bytes each time, and to write 100,000 notes in one go. What
-Anki makes of each number was measured with Anki 26.09.
+genanki's schema, notetypes and decks are in charge of the format; here its package learns to carry
+scheduling, to say the same bytes each time, and to write 100,000 notes in one go. What Anki makes
+of each number was measured with Anki 26.09.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def clean(text: str) -> str:
 def clean_fields(fields: tuple[str, ...]) -> list[str]:
     """`clean` for each; a look at all of them at once is enough for most notes."""
     together = "".join(fields)
-    if not _DROPPED.search(together) and unicodedata.is_normalized("NFC", together):
+    harmless = together.isprintable() or not _DROPPED.search(together)
+    if harmless and (together.isascii() or unicodedata.is_normalized("NFC", together)):
         return list(fields)  # a part of a text in NFC is in NFC
     return [clean(field) for field in fields]
 
@@ -102,93 +103,80 @@ def clean_deck(name: DeckName) -> tuple[str, ...]:
     return tuple(part for part in parts if part)[:DEEPEST_DECK] or ("Default",)
 
 
-# ---------------------------------------------------------------- genanki's classes, taught
+# ---------------------------------------------------------------- rows
 
 
-class PackedCard(genanki.Card):  # type: ignore[misc]  # genanki ships no types
-    """A card that arrives with its scheduling."""
+def note_row(note: Note, note_id: int, notetype_id: int) -> Row:
+    """The row of table `notes`; Anki works out sort field and checksum when it imports."""
+    fields = clean_fields(note.fields)
+    return (
+        note_id,
+        note.guid,
+        notetype_id,
+        note.mod,
+        -1,  # usn: not yet synchronised
+        _tags_text(note.tags),
+        "\x1f".join(fields),
+        fields[0],  # sort field
+        0,  # csum
+        0,  # flags
+        "",  # data
+    )
 
-    def __init__(self, card: Card, position: int) -> None:
-        """`position` is the card's place in the queue while it is new."""
-        super().__init__(card.ordinal)
-        self.scheduling = card.scheduling
-        self.position = position
 
-    def row(self, card_id: int, note_id: int, deck_id: int, mod: int, logged: int | None) -> Row:
-        """The row of table `cards`; `logged` is the second of its review log row, if any."""
-        scheduling = self.scheduling
-        kind, queue = TYPE_AND_QUEUE[scheduling.state]
-        return (
-            card_id,
-            note_id,
-            deck_id,
-            self.ord,
-            mod,
-            -1,  # usn: not yet synchronised
-            kind,
-            queue,
-            self._due(),
-            scheduling.interval,
-            scheduling.factor,
-            scheduling.reps,
-            scheduling.lapses,
-            0,  # left: no learning step remains, so "Good" ends the learning
-            0,  # odue
-            0,  # odid
-            0,  # flags
-            _card_data(scheduling, logged),
-        )
+@lru_cache(maxsize=10_000)  # many notes have the same tags
+def _tags_text(tags: tuple[str, ...]) -> str:
+    """Tags as Anki writes them, between blanks; of two that differ in case the first is kept."""
+    kept = {tag.casefold(): tag for tag in map(clean_tag, reversed(tags)) if tag}
+    return f" {' '.join(kept[key] for key in sorted(kept))} " if kept else ""
 
-    def _due(self) -> int:
-        scheduling = self.scheduling
-        if scheduling.state is CardState.REVIEW and scheduling.due is not None:
-            return (scheduling.due - FIRST_DAY).days
-        return scheduling.due_at or self.position
+
+def card_row(
+    card: Card, note: Note, card_id: int, note_id: int, deck_id: int, logged: int | None
+) -> Row:
+    """The row of table `cards`; `logged` is the second of its review log row, if any."""
+    scheduling = card.scheduling
+    kind, queue = TYPE_AND_QUEUE[scheduling.state]
+    due = scheduling.due_at or note.position  # the place in the queue of a card that is new
+    if scheduling.state is CardState.REVIEW and scheduling.due is not None:
+        due = (scheduling.due - FIRST_DAY).days
+    return (
+        card_id,
+        note_id,
+        deck_id,
+        card.ordinal,
+        note.mod,
+        -1,  # usn: not yet synchronised
+        kind,
+        queue,
+        due,
+        scheduling.interval,
+        scheduling.factor,
+        scheduling.reps,
+        scheduling.lapses,
+        0,  # left: no learning step remains, so "Good" ends the learning
+        0,  # odue
+        0,  # odid
+        0,  # flags
+        _card_data(scheduling, logged),
+    )
 
 
 def _card_data(scheduling: Scheduling, logged: int | None) -> str:
     """Anki's JSON of what else it knows: last review time, and FSRS memory if it is known."""
-    data: dict[str, float] = {}
+    known: list[str] = []
     if scheduling.stability is not None and scheduling.difficulty is not None:
         # Anki keeps as many digits, and rewrites a card that has more.
-        data = {"s": round(scheduling.stability, 4), "d": round(scheduling.difficulty, 3)}
+        known.append(f'"s":{round(scheduling.stability, 4)}')
+        known.append(f'"d":{round(scheduling.difficulty, 3)}')
     # Where it differs from the log's, Check Database asks for a one-way sync.
     last_review = scheduling.last_review if logged is None else logged
     if last_review is not None:
-        data["lrt"] = last_review
-    return json.dumps(data, separators=(",", ":")) if data else ""
+        known.append(f'"lrt":{last_review}')
+    return f"{{{','.join(known)}}}" if known else ""
 
 
-class PackedNote(genanki.Note):  # type: ignore[misc]  # genanki ships no types
-    """A note that keeps the time of its last change, and whose text Anki need not mend."""
-
-    def __init__(self, note: Note, notetype: genanki.Model) -> None:
-        """`notetype` is the one that `note.notetype` names."""
-        tags = {tag.casefold(): tag for tag in map(clean_tag, reversed(note.tags)) if tag}
-        super().__init__(
-            notetype,
-            clean_fields(note.fields),
-            tags=[tags[key] for key in sorted(tags)],
-            guid=note.guid,
-        )
-        self.mod = note.mod
-
-    def row(self, note_id: int) -> Row:
-        """The row of table `notes`; Anki works out sort field and checksum when it imports."""
-        self._check_number_model_fields_matches_num_fields()
-        return (
-            note_id,
-            self.guid,
-            self.model.model_id,
-            self.mod,
-            -1,  # usn: not yet synchronised
-            self._format_tags() if self.tags else "",
-            self._format_fields(),
-            self.sort_field,
-            0,  # csum
-            0,  # flags
-            "",  # data
-        )
+# ---------------------------------------------------------------- genanki's package, taught
 
 
 class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no types
@@ -222,19 +210,28 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         card_ids = list(ascending(note.created * 1000 for _, note, _ in cards))
         schedulings = [card.scheduling for _, _, card in cards]
         log_ids = _log_ids(schedulings) if self.logged else {}
-        logged = (log_ids[i] // 1000 if i in log_ids else None for i in range(len(cards)))
+        deck_ids = {name: deck.deck_id for name, deck in self.filed.items()}
+        notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
+        _insert(
+            cursor,
+            "notes",
+            (
+                note_row(note, note_id, notetype_ids[note.notetype])
+                for note_id, note in zip(note_ids, notes, strict=True)
+            ),
+        )
+        _insert(
+            cursor,
+            "cards",
+            (
+                card_row(card, note, card_id, note_id, deck_ids[note.deck], _second(log_ids, i))
+                for i, (card_id, (note_id, note, card)) in enumerate(
+                    zip(card_ids, cards, strict=True)
+                )
+            ),
+        )
         log = ((log_id, card_ids[i], schedulings[i]) for i, log_id in log_ids.items())
-        _insert(cursor, "notes", map(self._note_row, note_ids, notes))
-        _insert(cursor, "cards", map(self._card_row, card_ids, cards, logged))
         _insert(cursor, "revlog", starmap(_log_row, log))
-
-    def _note_row(self, note_id: int, note: Note) -> Row:
-        return PackedNote(note, self.notetypes[note.notetype]).row(note_id)
-
-    def _card_row(self, card_id: int, of: tuple[int, Note, Card], logged: int | None) -> Row:
-        note_id, note, card = of
-        deck_id = self.filed[note.deck].deck_id
-        return PackedCard(card, note.position).row(card_id, note_id, deck_id, note.mod, logged)
 
     def _describe(self, cursor: sqlite3.Cursor, timestamp: float) -> None:
         """Fill the one row of `col`: settings, notetypes and decks."""
@@ -267,6 +264,8 @@ def _refuse_broken_promises(plan: Plan) -> None:
         ordinals = [card.ordinal for card in note.cards]
         if not ordinals or len(ordinals) != len(set(ordinals)):
             raise ValueError(f"The note {note.guid!r} has the cards {ordinals}.")
+        if len(note.fields) != len(DEFINITIONS[note.notetype].fields):
+            raise ValueError(f"The note {note.guid!r} has {len(note.fields)} fields.")
     for media in plan.media:
         if media.name in ("", ".", "..") or "/" in media.name:
             raise ValueError(f"{media.name!r} is no name for a media file.")
@@ -369,6 +368,11 @@ def _log_ids(schedulings: Sequence[Scheduling]) -> dict[int, int]:
     )
     ids = ascending(last_review * 1000 for last_review, _ in reviewed)
     return {index: log_id for (_, index), log_id in zip(reviewed, ids, strict=True)}
+
+
+def _second(log_ids: dict[int, int], index: int) -> int | None:
+    """When the review log says that a card was answered, in seconds; None = it says nothing."""
+    return log_ids[index] // 1000 if index in log_ids else None
 
 
 def _log_row(log_id: int, card_id: int, scheduling: Scheduling) -> Row:

@@ -64,7 +64,9 @@ class Package:
         with _sentences(self.path):
             there = _there(self.path)
             with closing(anki2.database(plan)) as connection:
-                delivery = _difference(there, _contents(connection, _sizes(plan.media)))
+                delivery = _first(plan)
+                if there is not None:
+                    delivery = _difference(there, _contents(connection, _sizes(plan.media)))
                 if delivery.written:
                     _put(self.path, connection, plan.media)
             return replace(delivery, size=self.path.stat().st_size)
@@ -127,6 +129,12 @@ def _contents(connection: sqlite3.Connection, media: Mapping[str, int]) -> Conte
         hash(tuple(connection.execute(FRAME))),
         media,
     )
+
+
+def _first(plan: Plan) -> Delivery:
+    """What it is to deliver a plan where nothing was."""
+    guids = frozenset(note.guid for note in plan.notes)
+    return Delivery(added=len(guids), written=True, new_guids=guids)
 
 
 def _difference(there: Contents | None, wanted: Contents) -> Delivery:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from obs2anki import cloze
 from obs2anki.data import (
@@ -28,17 +29,19 @@ from obs2anki.data import (
     VaultPath,
 )
 from obs2anki.identity.matching import Candidate, match
-from obs2anki.identity.ordinals import Ordinals, asked_digests, keep
+from obs2anki.identity.ordinals import Ordinals, asked_digests, keep, new_places
 from obs2anki.identity.texts import comparable, digest
 
 __all__ = [
     "Assigned",
     "Fate",
+    "Key",
     "Ordinals",
     "assign",
     "digest",
     "keep",
     "key",
+    "new_places",
     "note_id",
     "remembered",
 ]
@@ -98,15 +101,18 @@ def assign(
     namespace: str,
     entries: Sequence[Entry] = (),
     unseen: Sequence[Entry] = (),
+    keys: Sequence[Key] = (),
 ) -> tuple[list[Assigned], list[Diagnostic]]:
     """A GUID for each flashcard, all different; flashcards in vault order.
+
+    `keys` are those of the flashcards, if they are known already.
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
     never a GUID that the ledger knows. `unseen` are entries of documents that could not be read:
     nothing takes their GUIDs.
     """
-    keys = [key(flashcard) for flashcard in flashcards]
+    keys = keys or [key(flashcard) for flashcard in flashcards]
     matched: dict[int, Entry] = {}
     found: list[Diagnostic] = []
     if entries:
@@ -155,6 +161,12 @@ class _Fresh:
         return guid
 
 
+@lru_cache(maxsize=4096)  # many flashcards stand below one heading
+def _beneath(headings: tuple[str, ...]) -> str:
+    """Digest of the headings above a flashcard."""
+    return digest(*headings)
+
+
 def _candidates(flashcards: Sequence[Flashcard], keys: Sequence[Key]) -> list[Candidate]:
     """The flashcards as they can be compared, each with the texts that stand around it."""
     paths = [None, *(flashcard.path for flashcard in flashcards), None]
@@ -170,7 +182,7 @@ def _candidates(flashcards: Sequence[Flashcard], keys: Sequence[Key]) -> list[Ca
             answer=own.answer[:REMEMBERED],
             question_digest=own.question_digest,
             answer_digest=own.answer_digest,
-            context_digest=digest(*flashcard.context),
+            context_digest=_beneath(flashcard.context),
             reviews=reviews_of(flashcard),
             asked=frozenset(asked_digests(flashcard)),
             previous=texts[index] if paths[index] == flashcard.path else None,
@@ -225,7 +237,7 @@ def remembered(
             answer=one.key.answer[:REMEMBERED],
             question_digest=one.key.question_digest,
             answer_digest=one.key.answer_digest,
-            context_digest=digest(*flashcard.context),
+            context_digest=_beneath(flashcard.context),
             after=before.get(flashcard.path),
             # A review is no change: it must not make the ledger differ every day.
             reviews=old.reviews if old is not None and unchanged else reviews_of(flashcard),

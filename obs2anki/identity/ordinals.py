@@ -38,15 +38,29 @@ class _Asked:
     digest: str
 
 
+def new_places(flashcard: Flashcard) -> tuple[int, ...]:
+    """The ordinals of a flashcard that is new, as `Ordinals.places`."""
+    if flashcard.cloze is None:
+        return tuple(range(flashcard.card_count))
+    asking = {card for deletion in flashcard.cloze.deletions for card in deletion.asked}
+    return tuple(card if card in asking else -1 for card in range(flashcard.cloze.cards))
+
+
 def keep(flashcard: Flashcard, entry: Entry | None, patterns: cloze.Patterns) -> Ordinals:
     """The ordinals of a flashcard; of a cloze that is known those that its deletions have had."""
     if flashcard.cloze is None:
-        return Ordinals(tuple(range(flashcard.card_count)))
+        return Ordinals(new_places(flashcard))
     asked = _asked(flashcard.cloze)
     if entry is None or not entry.ordinals:
         found = {one.card: one.card for one in asked}
         return _result(flashcard.card_count, asked, found, ())
     text = flashcard.shown[0]
+    live = [ordinal for ordinal in entry.ordinals if not ordinal.gone]
+    if digest(comparable(text)) == entry.answer_digest and [o.digest for o in live] == [
+        one.digest for one in asked
+    ]:
+        found = {one.card: ordinal.ordinal for one, ordinal in zip(asked, live, strict=True)}
+        return _result(flashcard.card_count, asked, found, entry.ordinals)
     solved = comparable(cloze.solved(text, flashcard.cloze))
     if digest(solved) == entry.question_digest:
         # Only marks came and went, so that the place in the text says which is which.

@@ -1,0 +1,323 @@
+r"""What one document yields: its flashcards, placed and rendered, and what is to be said of it.
+
+    Source("biology/cells.md", "#flashcards\n\nWhat holds a cell together?::The cell wall")
+    ->  Yield(made=(Made(flashcard, "flashcards", Sides(("What holds ...", "The cell wall"))),))
+
+Nothing here looks at another document, at the ledger or at the clock. So documents can be worked
+at in any order and in several processes, and what one yielded holds until it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from obs2anki import (
+    check,
+    cloze,
+    decks,
+    diagnostics,
+    extract,
+    identity,
+    markdown,
+    render,
+    review,
+)
+from obs2anki.data import (
+    DeckName,
+    Diagnostic,
+    Document,
+    Flashcard,
+    LeftBehind,
+    Media,
+    Skipped,
+    Source,
+    VaultPath,
+)
+from obs2anki.media import Library
+from obs2anki.settings import Settings
+
+EMPTY = "(empty)"
+"""What an empty side shows, so that Anki's Empty Cards never offers to delete the card."""
+
+CAUSES = {
+    "no-tag": "no flashcard tag",
+    "unreadable-tags": "tags written so that the plugin cannot read them",
+    "ignored": "in an ignored folder or with an ignored tag",
+    "root": "in the vault's root, while folders are decks",
+    "no-separator": "no separator matches",
+    "orphan": "no flashcard directly above the review",
+    "comment": "swallowed by an HTML comment",
+    "rule": "left out by a deck rule",
+    "no-card": "no card in its clozes",
+}
+"""Why a review, or a document, is left behind."""
+
+_IN_TOML = "write in obs2anki.toml:\n"
+
+REMEDIES = {
+    "no-tag": f"To take every document that holds a review, {_IN_TOML}[select]\nreviewed = true",
+    "unreadable-tags": (f"Write the tags as a YAML list, or {_IN_TOML}[select]\nreviewed = true"),
+    "ignored": (
+        f"To read it after all, {_IN_TOML}[grammar]\nfolders_to_ignore = []\ntags_to_ignore = []"
+    ),
+    "root": f"To use tags as decks, {_IN_TOML}[grammar]\nfolders_as_decks = false",
+    "no-separator": f"Name your separator: {_IN_TOML}[grammar]\nsingle_line = {{separator}}",
+    "orphan": "Put the comment directly below its flashcard",
+    "comment": f'To read it after all, {_IN_TOML}[grammar]\nmend = ["html-comments"]',
+    "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
+}
+"""What brings them in: a line of obs2anki.toml where one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What a flashcard shows, as HTML, and what belongs to that."""
+
+    html: tuple[str, ...]
+    """Front and back, or the one text of a cloze."""
+    media: tuple[Media, ...] = ()
+    online: tuple[str, ...] = ()
+    """Addresses of media from the web."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A flashcard with all that can be said of it without the ledger."""
+
+    flashcard: Flashcard
+    deck: DeckName
+    key: identity.Key
+    places: tuple[int, ...]
+    """By the plugin's order of cards: the ordinal that each has in a note that is new."""
+    sides: Sides
+    """A cloze's are those with these ordinals."""
+    context: str
+    """The Context field."""
+    source: str
+    """The Source field."""
+    content: str
+    """Digest of what is learnt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What a document yields."""
+
+    path: VaultPath
+    made: tuple[Made, ...] = ()
+    skipped: Skipped | None = None
+    left_behind: tuple[LeftBehind, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Findings about how it is written; those of a flashcard's sides are with them."""
+
+
+def of(source: Source, settings: Settings, library: Library, vault: str) -> Yield:
+    """All that a document yields; `vault` is the vault's name, in links and as a deck."""
+    document, problems = markdown.parse(source)
+    cause = _left_out(document, source, settings)
+    if cause is not None:
+        nothing = left_out(source, cause)
+        meant = cause == "unreadable-tags" and extract.flashcards(document, settings.grammar)
+        if not meant or not meant.flashcards:
+            return nothing
+        unread = problems or check.unreadable_tag(source, document, settings.grammar)
+        return replace(nothing, diagnostics=(*nothing.diagnostics, *unread))
+    extraction = extract.flashcards(document, settings.grammar)
+    placed, more = decks.place(document, extraction.flashcards, settings, vault)
+    # Where nothing is a flashcard, it is the separator rather than the place of the review.
+    found_any = bool(extraction.flashcards)
+    left_behind = (
+        *_of_flashcards(placed),
+        *(
+            item if found_any or item.cause != "orphan" else replace(item, cause="no-separator")
+            for item in extraction.left_behind
+        ),
+    )
+    skipped = None
+    if all(p.left_out for p in placed):
+        reason = CAUSES[placed[0].left_out] if placed else "no flashcard in it"
+        skipped = Skipped(source.path, reason)
+    bench = Bench(settings, library, vault)
+    return Yield(
+        source.path,
+        tuple(bench.made(p.flashcard, p.deck) for p in placed if not p.left_out),
+        skipped,
+        left_behind,
+        (*problems, *extraction.diagnostics, *more, *_told(left_behind)),
+    )
+
+
+def left_out(source: Source, cause: str) -> Yield:
+    """What a document yields that is left out for a cause: its reviews are counted."""
+    left_behind: tuple[LeftBehind, ...] = ()
+    if review.OPENER in source.text:
+        left_behind = tuple(
+            LeftBehind(source.path, number, cause, count)
+            for number, line in enumerate(source.text.split("\n"), 1)
+            if review.OPENER in line and (count := extract.reviews_in(line))
+        )
+    skipped = Skipped(source.path, CAUSES[cause])
+    return Yield(source.path, (), skipped, left_behind, tuple(_told(left_behind)))
+
+
+# ---------------------------------------------------------------- select
+
+
+def _left_out(document: Document, source: Source, settings: Settings) -> str | None:
+    """Why the plugin does not read a document: a key of CAUSES; None = it does."""
+    if not settings.plugin:
+        return None
+    if decks.is_ignored(document, settings.grammar):
+        return "ignored"
+    if decks.has_topic(document, settings.grammar):
+        return None
+    if settings.select.reviewed and extract.reviews_in(source.text):
+        return None
+    if settings.grammar.folders_as_decks:
+        return "root"
+    meant = decks.mentions_flashcard_tag(source.text, settings.grammar)
+    return "unreadable-tags" if meant else "no-tag"
+
+
+def _told(items: Iterable[LeftBehind]) -> Iterator[Diagnostic]:
+    """A finding for reviews that are not exported; for orphans it is there already."""
+    for item in items:
+        if item.cause not in ("orphan", "no-separator"):
+            why, remedy = CAUSES[item.cause], REMEDIES[item.cause].replace("\n", " ")
+            yield diagnostics.at("O406", item.path, item.line, item.reviews, why, remedy)
+
+
+def _of_flashcards(placed: Iterable[decks.Placed]) -> Iterator[LeftBehind]:
+    for p in placed:
+        if p.left_out and (count := sum(r is not None for r in p.flashcard.reviews)):
+            yield LeftBehind(p.flashcard.path, p.flashcard.end_line, p.left_out, count)
+
+
+# ---------------------------------------------------------------- render
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where flashcards are rendered; what many of a document have in common is made once."""
+
+    settings: Settings
+    library: Library
+    vault: str
+    contexts: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    sources: dict[tuple[VaultPath, str | None], str] = field(default_factory=dict)
+
+    def made(self, flashcard: Flashcard, deck: DeckName) -> Made:
+        """A flashcard, rendered as a new note would show it."""
+        place = self.place(flashcard)
+        places = identity.new_places(flashcard)
+        context = self._context(flashcard)
+        source = self._source(flashcard, place)
+        if flashcard.cloze is None:
+            sides = self._basic(flashcard, place)
+        else:
+            sides = self.cloze(flashcard, places)
+        return Made(
+            flashcard,
+            deck,
+            identity.key(flashcard),
+            places,
+            sides,
+            context,
+            source,
+            content(flashcard, sides, context, source, place.vault),
+        )
+
+    def cloze(self, flashcard: Flashcard, places: tuple[int, ...]) -> Sides:
+        """The text of a cloze whose cards have these ordinals; -1 = none."""
+        assert flashcard.cloze is not None
+        marked = cloze.marked(flashcard.shown[0], flashcard.cloze, places)
+        rendered, found = render.cloze(
+            marked, self.place(flashcard), self.library, self.settings.obsidian
+        )
+        return Sides((rendered.html,), rendered.media, rendered.online, tuple(found))
+
+    def _basic(self, flashcard: Flashcard, place: render.Place) -> Sides:
+        html: list[str] = []
+        media: list[Media] = []
+        online: list[str] = []
+        said: list[Diagnostic] = []
+        for side in flashcard.shown:
+            rendered, found = render.side(side, place, self.library, self.settings.obsidian)
+            html.append(rendered.html or EMPTY)
+            media += rendered.media
+            online += rendered.online
+            said += found
+        return Sides(tuple(html), tuple(media), tuple(online), tuple(said))
+
+    def place(self, flashcard: Flashcard) -> render.Place:
+        """What rendering depends on besides the text."""
+        name, rtl = self.settings.cards.vault, flashcard.rtl
+        return render.Place(
+            path=flashcard.path,
+            line=flashcard.own_line or flashcard.line,
+            vault=self.vault if name is None else name,
+            rtl=self.settings.obsidian.right_to_left if rtl is None else rtl,
+            end_line=flashcard.end_line,
+        )
+
+    def _context(self, flashcard: Flashcard) -> str:
+        if not self.settings.cards.context:
+            return ""
+        at = flashcard.path, _headings(flashcard)
+        if at not in self.contexts:
+            self.contexts[at] = render.context(PurePosixPath(at[0]).stem, at[1])
+        return self.contexts[at]
+
+    def _source(self, flashcard: Flashcard, place: render.Place) -> str:
+        if not self.settings.cards.source:
+            return ""
+        at = flashcard.path, flashcard.anchor
+        if at not in self.sources:
+            self.sources[at] = render.source_link(place, flashcard.anchor)
+        return self.sources[at]
+
+
+def _headings(flashcard: Flashcard) -> tuple[str, ...]:
+    """The headings above the question, without one that is the question itself."""
+    if not any("#" in side for side in flashcard.shown):
+        return flashcard.context
+    own = {
+        markdown.normalised(line.lstrip("# \t"))
+        for side in flashcard.shown
+        for line in side.split("\n")
+        if line.lstrip().startswith("#")
+    }
+    return tuple(
+        heading
+        for heading in flashcard.context
+        if not any(mine and markdown.normalised(heading).startswith(mine) for mine in own)
+    )
+
+
+def fields(flashcard: Flashcard, sides: Sides, context: str, source: str) -> Mapping[str, str]:
+    """What is learnt, by the names of the notetype's fields in alphabetical order."""
+    if flashcard.cloze is not None:
+        return {"Context": context, "Source": source, "Text": sides.html[0]}
+    front, back = sides.html
+    return {
+        "Back": back,
+        "Context": context,
+        "Front": front,
+        "Reverse": "1" if flashcard.type.reversed else "",
+        "Source": source,
+    }
+
+
+def content(flashcard: Flashcard, sides: Sides, context: str, source: str, vault: str) -> str:
+    """Digest of what is learnt: sides, Context, Source, tags and media.
+
+    The vault's name in links is none of it, so that another name changes no note.
+    """
+    named = render.named(vault)
+    shown = fields(flashcard, sides, context, source)
+    learnt = [f"{name}={text.replace(named, '')}" for name, text in shown.items()]
+    names = sorted(m.name for m in sides.media)
+    return identity.digest(*learnt, "\x1e", *flashcard.tags, "\x1e", *names)
