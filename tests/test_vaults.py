@@ -115,7 +115,7 @@ def test_every_type_arrives_with_its_due_dates_in_every_zone(zone: str, tmp_path
                 assert [told(card) for card in found] == written, beginning
 
 
-@pytest.mark.parametrize("vault", ["demo", "types", "plain"])
+@pytest.mark.parametrize("vault", ["demo", "types", "plain", "rendering"])
 def test_a_vault_arrives_whole_and_a_second_time_changes_nothing(
     vault: str, tmp_path: Path
 ) -> None:

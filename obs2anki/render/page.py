@@ -205,6 +205,7 @@ _REST_OF_TAG = (
 )
 _NOT_HTML = """
     iframe noembed noframes noscript plaintext template textarea title xmp
+    applet button marquee object option optgroup select
     animate circle defs desc ellipse filter g line marker mask metadata mpath path pattern polygon
     polyline rect set stop svg switch symbol text tspan use view
     annotation annotation-xml apply bind ci cn csymbol lambda maction maligngroup malignmark math
@@ -212,7 +213,7 @@ _NOT_HTML = """
     mphantom mprescripts mroot mrow ms mscarries mscarry msgroup msline mspace msqrt msrow mstack
     mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics share
 """
-# A browser reads what these hold as other than HTML, or nh3 drops it as what SVG and MathML alone
+# A browser reads what these hold as other than HTML, or takes a `</p>` in them for another, or nh3 drops it as what SVG and MathML alone
 # have; unclosed (`copy <path> to ...`) each would take the rest of the side along.
 _OPAQUE = re.compile(f"</?(?:{'|'.join(_NOT_HTML.split())}){_REST_OF_TAG}", re.IGNORECASE)
 # What shows a page of its own, or would send something to one.
