@@ -213,8 +213,9 @@ _NOT_HTML = """
     mphantom mprescripts mroot mrow ms mscarries mscarry msgroup msline mspace msqrt msrow mstack
     mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics share
 """
-# A browser reads what these hold as other than HTML, or takes a `</p>` in them for another, or nh3 drops it as what SVG and MathML alone
-# have; unclosed (`copy <path> to ...`) each would take the rest of the side along.
+# A browser reads what these hold as other than HTML, or a `</p>` in them as that of another
+# paragraph, or nh3 drops it as what SVG and MathML alone have; unclosed (`copy <path> to ...`)
+# each would take the rest of the side along.
 _OPAQUE = re.compile(f"</?(?:{'|'.join(_NOT_HTML.split())}){_REST_OF_TAG}", re.IGNORECASE)
 # What shows a page of its own, or would send something to one.
 _FRAME = re.compile("<(embed|form|frame|iframe|object)" + _REST_OF_TAG, re.IGNORECASE)
