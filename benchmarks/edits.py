@@ -8,7 +8,7 @@ flashcard, and a flashcard that took another's place has a number of its own.
 
 What nobody could tell is never asked for. A flashcard that is new has a question that none had,
 but for a short one such as `Symptoms?` below a heading that had no such question. One that takes
-another's place has not its answer, unless less than half of the question's words are left. Who
+another's place has not its answer: with it, it would be that flashcard with another question. Who
 rewords a question leaves names and numbers alone ("reword at random" does not).
 """
 
@@ -686,9 +686,7 @@ def _instead(one: Draft, manuscript: Manuscript, editor: Editor) -> Draft:
     place = manuscript.parts.index(one)
     while True:
         other = editor.draft(manuscript, place)
-        before, after = set(one.question.lower().split()), set(other.question.lower().split())
-        less_than_half = 2 * len(before & after) < max(len(before), len(after))
-        if less_than_half or other.sides[1] != one.sides[1]:
+        if other.sides[1] != one.sides[1]:
             return other
 
 

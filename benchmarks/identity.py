@@ -140,6 +140,8 @@ class Follower:
     known: dict[int, Seen] = field(default_factory=dict)
     """By number, as last seen."""
     owners: dict[Guid, int] = field(default_factory=dict)
+    reads: set[tuple[int, tuple[str, str]]] = field(default_factory=set)
+    """What each flashcard says at this export."""
 
     def export(self, state: Vault) -> list[Case]:
         """Export, and say what became of each flashcard."""
@@ -148,6 +150,7 @@ class Follower:
         now = _seen(pairs, guids, self.settings)
         held = self._as_if_told_apart(now)
         here = {(one.number, one.manuscript) for one in now}
+        self.reads = {(one.number, one.sides) for one in now}
         cases = [self._case(one, guid, here) for one, guid in zip(now, held, strict=True)]
         for one, case in zip(now, cases, strict=True):
             self.known[one.number] = one
@@ -159,7 +162,7 @@ class Follower:
     def _as_if_told_apart(self, now: list[Seen]) -> list[Guid]:
         """The GUIDs, with those of equal texts that stand side by side given to their owners."""
         result: list[Guid] = []
-        for _, group in groupby(now, key=lambda one: (one.manuscript, one.text)):
+        for _, group in groupby(now, key=lambda one: (one.manuscript, one.sides)):
             equal = list(group)
             free = [one.guid for one in equal]
             mine: dict[int, Guid] = {}
@@ -189,8 +192,11 @@ class Follower:
     def _alike(self, old: Seen | None, one: Seen, other: Seen, here: set[tuple[int, int]]) -> bool:
         """Whether no text tells that `one` is not `other`: they read the same, review and all.
 
-        Either both stood in one document all along, or one has left and the other has come.
+        Either both stood in one document all along, or one has left and the other has come. Of
+        a copy that is new the review does not count, nor whether the first was rewritten since.
         """
+        if old is None and (other.number, other.sides) not in self.reads:
+            return other.sides == one.sides
         if other.text != one.text:
             return False
         if old is not None and old.manuscript == one.manuscript:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -65,13 +65,18 @@ class _Old:
     """Where its document is today, if that was renamed."""
     order: int
     """Its place among the entries of its document."""
-    previous: Texts | None
-    following: Texts | None
+    before: Entry | None = None
+    """The flashcard before it in its document."""
+    after: Entry | None = None
 
     @property
     def texts(self) -> Texts:
         """Digests of question and answer."""
-        return self.entry.question_digest, self.entry.answer_digest
+        return _texts_of(self.entry)
+
+
+def _texts_of(entry: Entry) -> Texts:
+    return entry.question_digest, entry.answer_digest
 
 
 def _texts(cloze: bool, path: VaultPath, context: str, texts: Texts) -> Iterator[Hashable]:
@@ -114,6 +119,14 @@ class _Pools:
         return any(candidate.reviews for candidate in self.vault[1])
 
     @cached_property
+    def reviews(self) -> dict[tuple[VaultPath, tuple[str, ...]], set[Guid]]:
+        """Whose reviews stood in a document."""
+        found: defaultdict[tuple[VaultPath, tuple[str, ...]], set[Guid]] = defaultdict(set)
+        for old in self.vault[0]:
+            found[old.path, old.entry.reviews].add(old.entry.guid)
+        return dict(found)
+
+    @cached_property
     def then(self) -> Counter[Hashable]:
         """How often each text stood in the vault, and in its document."""
         live = (old for old in self.vault[0] if old.entry.gone is None)
@@ -140,6 +153,24 @@ class _Pools:
         """
         place = (cloze, path, side, digest)
         return place if self.then[place] <= 1 and self.now[place] <= 1 else None
+
+    def beside(self, old: _Old, new: Candidate) -> int:
+        """How many of a flashcard's two neighbours are those that the entry had."""
+        before = self._is(old.before, new.index - 1, new.previous)
+        return before + self._is(old.after, new.index + 1, new.following)
+
+    def anchored(self, old: _Old, new: Candidate) -> bool:
+        """Whether a flashcard beside it, at least, is one that the entry had."""
+        before = old.before is not None and self._is(old.before, new.index - 1, new.previous)
+        after = old.after is not None and self._is(old.after, new.index + 1, new.following)
+        return before or after
+
+    def _is(self, old: Entry | None, index: int, texts: Texts | None) -> bool:
+        """Whether a neighbour is the one of then; the edge of a document is one as well."""
+        if old is None or texts is None:
+            return old is None and texts is None
+        known = self.matched.get(index)
+        return _texts_of(old) == texts if known is None else known.guid == old.guid
 
     def pair(self, old: _Old, new: Candidate) -> None:
         self.matched[new.index] = old.entry
@@ -179,23 +210,17 @@ def _olds(entries: Sequence[Entry], candidates: Sequence[Candidate]) -> list[_Ol
         rest = [entry for entry in document if entry.gone is not None]
         for order, entry in enumerate([*live, *rest]):
             inside = order < len(live)
-            before = live[order - 1] if inside and order else None
-            after = live[order + 1] if inside and order + 1 < len(live) else None
             result.append(
                 _Old(
                     entry=entry,
                     cloze=entry.type is FlashcardType.CLOZE,
                     path=today.get(path, path),
                     order=order,
-                    previous=_texts_of(before),
-                    following=_texts_of(after),
+                    before=live[order - 1] if inside and order else None,
+                    after=live[order + 1] if inside and order + 1 < len(live) else None,
                 )
             )
     return result
-
-
-def _texts_of(entry: Entry | None) -> Texts | None:
-    return None if entry is None else (entry.question_digest, entry.answer_digest)
 
 
 def _in_order(document: list[Entry]) -> list[Entry]:
@@ -288,11 +313,11 @@ def _same_question(pools: _Pools) -> None:
         pools,
         pools.olds,
         lambda o: (
-            len(o.entry.question) >= _LONG
+            _says_enough(o.entry.question)
             and pools.alone(o.cloze, o.path, "question", o.entry.question_digest)
         ),
         lambda c: (
-            len(c.question) >= _LONG and pools.alone(c.cloze, c.path, "question", c.question_digest)
+            _says_enough(c.question) and pools.alone(c.cloze, c.path, "question", c.question_digest)
         ),
     )
     _unique(
@@ -301,6 +326,19 @@ def _same_question(pools: _Pools) -> None:
         lambda o: pools.alone(o.cloze, o.path, o.entry.context_digest, o.entry.question_digest),
         lambda c: pools.alone(c.cloze, c.path, c.context_digest, c.question_digest),
     )
+
+
+def _answered_anew(pools: _Pools) -> None:
+    """Same document and question, with the same reviews or beside the same flashcard."""
+    for group, rivals in _alike(
+        pools,
+        pools.olds,
+        lambda o: pools.alone(o.cloze, o.path, "question", o.entry.question_digest),
+        lambda c: pools.alone(c.cloze, c.path, "question", c.question_digest),
+    ):
+        (old,), (new,) = group, rivals
+        if _same_reviews(old, new) or pools.anchored(old, new):
+            pools.pair(old, new)
 
 
 def _moved(pools: _Pools) -> None:
@@ -343,10 +381,12 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _same_block_id,
     _same_texts,
     _same_texts_returned,
+    _answered_anew,
     _moved,
     _moved_and_returned,
     _same_question,
     _reworded,
+    _reworded,  # beside those that are known by now
     _same_question_elsewhere,
 )
 """From strong evidence to weak; the order is the rule."""
@@ -409,23 +449,27 @@ def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> 
     """Pair flashcards with the very same texts.
 
     As many as before are paired in their order: nobody can see that twins changed places. If
-    one has come or left, it is told by what stands around it.
+    one has come or left, it is told by what stands around it, if anything tells it.
     """
     crowded = len(olds) * len(new) > _CROWD
     if not crowded:
         olds, new = _paired_by_reviews(pools, olds, new)
-    if len(olds) == len(new):
+    if crowded or len(olds) == len(new):
         ordered = sorted(olds, key=lambda o: (o.path, o.order))
-        for old, candidate in zip(ordered, sorted(new, key=lambda c: c.index), strict=True):
+        for old, candidate in zip(ordered, sorted(new, key=lambda c: c.index), strict=False):
             pools.pair(old, candidate)
         return
-    if crowded:
-        return
-    likely = [_Likely(_circumstances(old, c), old, c) for old in olds for c in new]
     # A copy made directly above leaves both with one neighbour each. They read the same, so the
     # author sees no difference; what stood there before is taken to be the lower one.
-    nudged = [replace(p, score=p.score + MARGIN * new.index(p.new)) for p in likely if p.score > 0]
-    _take_best(pools, nudged if len(olds) == 1 else [p for p in likely if p.score > 0])
+    lower = MARGIN if len(olds) == 1 else 0.0
+    _take_best(
+        pools,
+        [
+            _Likely(_circumstances(pools, old, one) + lower * place, old, one)
+            for old in olds
+            for place, one in enumerate(new)
+        ],
+    )
 
 
 def _paired_by_reviews(
@@ -447,13 +491,12 @@ _CROWD = 40_000
 """Pairs in one group beyond which nobody is compared with everybody."""
 
 
-def _circumstances(old: _Old, new: Candidate) -> float:
+def _circumstances(pools: _Pools, old: _Old, new: Candidate) -> float:
     """How well what stands around two equal flashcards agrees."""
     score = 0.0
     if old.entry.reviews:
         score += 40 if old.entry.reviews == new.reviews else 0
-    score += 20 if old.previous == new.previous else 0
-    score += 20 if old.following == new.following else 0
+    score += 20 * pools.beside(old, new)
     score += 5 if old.entry.context_digest == new.context_digest else 0
     return score
 
@@ -469,6 +512,10 @@ class _Likely:
     old: _Old
     new: Candidate
 
+    def reads_like(self, other: _Likely) -> bool:
+        """Whether it makes no difference to a reader which of the two pairs is taken."""
+        return self.old.texts == other.old.texts and self.new.texts == other.new.texts
+
 
 MARGIN = 8.0
 """How much better than any rival a pair must be."""
@@ -476,7 +523,7 @@ MARGIN = 8.0
 
 def _take_best(pools: _Pools, likely: list[_Likely]) -> None:
     """Take pairs from the best down, but for those with a rival nearly as good."""
-    ranked = sorted(likely, key=lambda p: (-p.score, p.old.entry.guid, p.new.index))
+    ranked = sorted(likely, key=lambda p: (-p.score, p.old.path, p.old.order, p.new.index))
     by_old = _grouped(ranked, lambda p: p.old.entry.guid)
     by_new = _grouped(ranked, lambda p: p.new.index)
     taken: set[Hashable] = set()
@@ -487,7 +534,7 @@ def _take_best(pools: _Pools, likely: list[_Likely]) -> None:
         rivals = [
             other
             for other in (*by_old[mine[0]], *by_new[mine[1]])
-            if other is not pair
+            if not other.reads_like(pair)
             and other.score > pair.score - MARGIN
             and not {other.old.entry.guid, other.new.index} & taken
         ]
@@ -537,8 +584,12 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
         sure = _basic_likeness(pools, old, new, question, answer)
     if not sure:
         return 0.0
-    neighbours = (old.previous == new.previous) + (old.following == new.following)
-    return 100 * sure + 15 * _same_reviews(old, new) + 3 * neighbours
+    sides = zip(("question", "answer"), old.texts, new.texts, strict=True)
+    unique = any(
+        then == now and pools.alone(old.cloze, new.path, side, now) for side, then, now in sides
+    )
+    circumstances = 15 * _same_reviews(old, new) + 5 * pools.beside(old, new) + 5 * unique
+    return 100 * sure + circumstances
 
 
 def _side(pools: _Pools, old: str, new: str, same: bool) -> Compared:
@@ -557,6 +608,7 @@ def _basic_likeness(
     """How sure, from 0 to 1; the weaker the one side, the more the other has to be the same."""
     same_question, same_answer = old.texts[0] == new.texts[0], old.texts[1] == new.texts[1]
     weaker = min(question.likeness, answer.likeness)
+    beside = pools.beside(old, new)
     sure = (question.likeness + answer.likeness) / 2
     if same_question or same_answer:
         needed = _needed(
@@ -566,34 +618,59 @@ def _basic_likeness(
             "question" if same_question else "answer",
             question if same_answer else answer,
         )
+    elif _is_in_place_touched(pools, old, new, question, answer):
+        needed = 0.0
     elif question.only_grown and answer.only_grown:
         needed = 0.4
-    elif question.telling_kept and answer.telling_kept and _nearly_same(old, new):
+    elif beside and _nearly_same(old, new, question, answer):
         needed = 0.3
     else:
         needed = 0.8
-    return sure if weaker >= needed else 0.0
+    return max(sure, 0.01) if weaker >= needed else 0.0
 
 
-def _nearly_same(old: _Old, new: Candidate) -> bool:
-    """Whether either side changed by no more than a letter in five."""
+def _is_in_place_touched(
+    pools: _Pools, old: _Old, new: Candidate, question: Compared, answer: Compared
+) -> bool:
+    """Whether a flashcard stands where it stood, with much of both sides."""
+    if _doubtful(pools, old, new) or pools.beside(old, new) < 2:
+        return False
+    told = question.telling_kept or _same_reviews(old, new)
+    # Where a word was exchanged on either side, what they share may be a frame.
+    grown = question.only_grown or answer.only_grown
+    return told and grown and question.kept >= 2 / 3 and answer.kept > _MOST_WORDS
+
+
+def _nearly_same(old: _Old, new: Candidate, question: Compared, answer: Compared) -> bool:
+    """Whether either side changed by no more than a letter in five, and one only grew."""
     from rapidfuzz import fuzz
 
-    question = fuzz.ratio(old.entry.question, new.question)
-    return bool(question >= 80 and fuzz.ratio(old.entry.answer, new.answer) >= 80)
+    if not (question.telling_kept and answer.telling_kept):
+        return False
+    if not (question.only_grown or answer.only_grown):
+        return False
+    alike = fuzz.ratio(old.entry.question, new.question)
+    return bool(alike >= 80 and fuzz.ratio(old.entry.answer, new.answer) >= 80)
 
 
 def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared) -> float:
     """How like the other side has to be, where one side is the same."""
     digest = new.texts[0] if same == "question" else new.texts[1]
-    alone = pools.alone(False, new.path, same, digest) is not None
     text = new.question if same == "question" else new.answer
-    if len(text) >= _LONG and pools.alone(False, None, same, digest) is not None:
+    alone = pools.alone(False, new.path, same, digest) is not None
+    if same == "question" and not _says_enough(text):
+        alone = alone and old.entry.context_digest == new.context_digest
+    only = alone and pools.alone(False, None, same, digest) is not None
+    beside = pools.beside(old, new)
+    doubt = _doubtful(pools, old, new)
+    if beside and not doubt and _is_in_place(old, new, same, alone, beside, text, other):
+        return 0.0
+    if only and _says_enough(text) and not doubt:
         return 0.25
-    if _lost_reviews(pools, old, new):
-        return 0.8
+    if doubt or not beside:
+        return 0.8 if alone or same == "answer" else 0.9
     if other.only_grown:
-        return 0.35 if alone or same == "answer" else 0.85
+        return 0.35 if alone or same == "answer" else 0.9
     if other.telling_kept:
         if len(text) <= _SHORT:
             return 0.5 if other.name_kept else 0.8
@@ -601,16 +678,51 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     return 0.8 if alone else 0.85
 
 
+def _is_in_place(
+    old: _Old, new: Candidate, same: str, alone: bool, beside: int, text: str, other: Compared
+) -> bool:
+    """Whether a flashcard stands where it stood, and one side of it is the same.
+
+    An answer such as Yes says little: then much of the question has to be the same as well.
+    """
+    if alone and (_says_enough(text) or other.kept > _MOST_WORDS):
+        return True
+    if beside < 2:
+        return False
+    if same == "question":
+        return old.entry.context_digest == new.context_digest
+    return other.kept > _MOST_WORDS and (other.telling_kept or _same_reviews(old, new))
+
+
+def _says_enough(text: str) -> bool:
+    """Whether a text that stands nowhere else says by itself what it belongs to."""
+    return len(text) >= _LONG and (" " in text or not text.isascii())
+
+
 _SHORT = 4
 """Characters up to which an answer (Yes, 1945, O(1)) belongs to anything."""
+
+_MOST_WORDS = 0.5
+"""What share of its words a side keeps that was reworded, whatever words they are."""
 
 _LONG = 10
 """Characters from which on a text that stands nowhere else says by itself what it belongs to."""
 
 
+def _doubtful(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether the reviews speak against one flashcard."""
+    return _lost_reviews(pools, old, new) or _has_anothers_reviews(pools, old, new)
+
+
 def _lost_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
     """Whether the review is gone that a reworded flashcard would still carry."""
     return bool(old.entry.reviews) and not new.reviews and pools.reviewed
+
+
+def _has_anothers_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether the reviews are those that stood below another flashcard of the document."""
+    theirs = pools.reviews.get((old.path, new.reviews), set()) if new.reviews else set()
+    return bool(theirs) and old.entry.guid not in theirs
 
 
 def _cloze_likeness(old: _Old, new: Candidate, question: Compared) -> float:

@@ -19,6 +19,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein
 
 _WORD = re.compile(r"\w+")
+_DIGIT = re.compile(r"\d")
 _UNSPACED = "\u2e80"
 """From here on scripts put no spaces between words."""
 
@@ -44,9 +45,11 @@ class Compared:
     """Whether words only came or only went, slips of the pen aside."""
     name_kept: bool
     """Whether a word stands in both that hardly any other flashcard has."""
+    kept: float
+    """0 to 1: how many of the words stand in both, whatever they tell."""
 
 
-SAME = Compared(1.0, telling_kept=True, only_grown=True, name_kept=True)
+SAME = Compared(1.0, telling_kept=True, only_grown=True, name_kept=True, kept=1.0)
 """A text and itself."""
 
 
@@ -71,7 +74,7 @@ class Words:
         mine, yours = Counter(words(one)), Counter(words(other))
         if not mine or not yours:
             same = float(fuzz.ratio(one, other)) / 100
-            return Compared(same, same > 0.9, same > 0.9, same > 0.9)
+            return Compared(same, same > 0.9, same > 0.9, same > 0.9, same)
         both = mine & yours
         left, come = list((mine - both).elements()), list((yours - both).elements())
         nearly = self._nearly(left, come)
@@ -84,7 +87,8 @@ class Words:
         stayed = {*both, *(old for old, _, _ in nearly), *(new for _, new, _ in nearly)}
         kept = self._most_telling(mine) in stayed or self._most_telling(yours) in stayed
         name = any(self._count[word] <= _NAME for word in both)
-        return Compared(weight / total, kept, not lost or not added, name)
+        share = 2 * (both.total() + len(nearly)) / (mine.total() + yours.total())
+        return Compared(weight / total, kept, not lost or not added, name, share)
 
     def _most_telling(self, counted: Counter[str]) -> str:
         return max(counted, key=lambda word: (self.weight(word), word))
@@ -97,14 +101,16 @@ class Words:
         waiting = list(come)
         found: list[tuple[str, str, float]] = []
         for word in left:
-            if word.isdecimal():
+            if _DIGIT.search(word):
                 continue  # another number is another number
-            scorer = fuzz.ratio if len(word) > 3 else DamerauLevenshtein.normalized_similarity
-            cutoff = _NEARLY if len(word) > 3 else 0.6
-            best = process.extractOne(word, waiting, scorer=scorer, score_cutoff=cutoff)
-            if best:
+            most = max(len(word) // 4, 1)
+            best = process.extractOne(
+                word, waiting, scorer=DamerauLevenshtein.distance, score_cutoff=most
+            )
+            if best and len(word) > 1 < len(best[0]):
                 waiting.remove(best[0])
-                found.append((word, best[0], best[1] / (100 if len(word) > 3 else 1)))
+                longer = max(len(word), len(best[0]))
+                found.append((word, best[0], 1 - best[1] / longer))
         return found
 
 
