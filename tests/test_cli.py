@@ -581,7 +581,7 @@ def test_an_image_without_permission_does_not_stop_the_export(folder: Path) -> N
     (folder / "v/x.png").chmod(0)
     done = ended(child(["export", "v"], folder, WEAKER))
     assert done.code == 0
-    assert "v/a.md:1:1: O6" in done.err
+    assert "v/a.md:1:4: O611" in done.err
     assert "(1 note, no media" in done.out
 
 

@@ -70,6 +70,7 @@ NOT_SHOWN = {
     "O603": "a file of a hundred megabytes",
     "O609": "a document of fifty thousand characters",
     "O610": "a server decides",
+    "O611": "a file's permissions decide",
 }
 """Findings that no example on a page can show, and why."""
 

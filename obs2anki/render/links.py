@@ -258,7 +258,7 @@ class Links:
         try:
             media = self.library.media(path)
         except OSError:
-            return self._missing("O601", "missing", path, written=written)
+            return self._missing("O611", "not shown", path, written=written)
         limit = self.library.max_size
         if media.size > limit * MEGABYTE:
             size = f"{media.size / MEGABYTE:.1f}"
