@@ -54,8 +54,9 @@ class Rendered:
     online: tuple[str, ...] = ()
     """Addresses of media that it shows from the web."""
     lookups: tuple[Lookup, ...] = ()
-    """What the library was asked. With the same answers, and the same `documents` and media,
-    the same text gives the same HTML."""
+    """What the library was asked. With the same answers, and the same texts and files behind
+    `documents` and `media`, the same text gives the same HTML; but where a finding speaks of a
+    file that is not packed (O603, O610, O611), that file has to be looked at again."""
     documents: tuple[VaultPath, ...] = ()
     """Documents that were looked into for what it embeds."""
 
