@@ -219,8 +219,8 @@ def _state(found: bytes, old: bytes, new: bytes) -> State:
 
 def _faults(one: Scene, killed: bytes) -> list[str]:
     """What is wrong with a deck and a ledger that nothing has disturbed since."""
-    deck, ledger = _notes(one.deck.read_bytes()), _mods(one.ledger.read_bytes())
-    new, before = _notes(one.new.deck), _notes(killed)
+    deck, ledger = notes(one.deck.read_bytes()), mods(one.ledger.read_bytes())
+    new, before = notes(one.new.deck), notes(killed)
     faults = []
     if {guid: mod for guid, (mod, _) in deck.items()} != ledger:
         faults.append("deck and ledger do not belong together")
@@ -234,7 +234,7 @@ def _faults(one: Scene, killed: bytes) -> list[str]:
     return faults
 
 
-def _notes(package: bytes) -> dict[str, tuple[int, str]]:
+def notes(package: bytes) -> dict[str, tuple[int, str]]:
     """`mod` and fields of each note in a package, by GUID."""
     with tempfile.TemporaryFile() as file:
         file.write(package)
@@ -244,7 +244,7 @@ def _notes(package: bytes) -> dict[str, tuple[int, str]]:
     return {guid: (mod, text) for guid, mod, text in rows}
 
 
-def _mods(ledger: bytes) -> dict[str, int]:
+def mods(ledger: bytes) -> dict[str, int]:
     """`mod` of each flashcard that is in the vault, by GUID."""
     entries = map(json.loads, ledger.decode().splitlines()[1:])
     return {entry["guid"]: entry["mod"] for entry in entries if "gone" not in entry}

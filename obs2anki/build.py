@@ -155,15 +155,21 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
     )
 
 
-def run(request: Request, deed: Deed, step: Step = lambda sources: sources) -> Outcome:
+def run(
+    request: Request,
+    deed: Deed,
+    step: Step = lambda sources: sources,
+    patience: float | None = None,
+) -> Outcome:
     """Prepare a round and do `deed` with it, while no other run is at the same ledger.
 
-    Raises what `prepare` and the deed raise.
+    `patience` is how many seconds to wait for the other one; None = as usual. Raises what
+    `prepare` and the deed raise, and Obs2ankiError where the wait is over.
     """
     if request.stateless:
         return deed(prepare(request, step))
     in_force, _ = vault.find_settings(request.vault, request.options)
-    with ledger.locked(place_of_ledger(request.vault, in_force)):
+    with ledger.locked(place_of_ledger(request.vault, in_force), patience):
         return deed(prepare(request, step))
 
 

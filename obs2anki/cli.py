@@ -30,6 +30,7 @@ from obs2anki.terminal import Waiting, columns, harmless, wants_colour
 if TYPE_CHECKING:
     from types import FrameType
 
+    from obs2anki import watch
     from obs2anki.data import Diagnostic
     from obs2anki.report import Report, Wording
 
@@ -65,6 +66,16 @@ class ListFormat(StrEnum):
 Vault = Annotated[
     Path, typer.Argument(metavar="VAULT", help="The folder of the vault.", readable=False)
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DECK",
+        readable=False,
+        help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
+    ),
+]
 Stateless = Annotated[
     bool, typer.Option("--stateless", help="Neither read nor write the ledger; no note is updated.")
 ]
@@ -95,16 +106,7 @@ def _version(
 @app.command()
 def export(
     vault: Vault,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DECK",
-            readable=False,
-            help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
-        ),
-    ] = None,
+    output: Output = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if the deck is out of date.")
     ] = False,
@@ -153,6 +155,76 @@ def export(
     _SHOW[format_](report.of(outcome), _wording(vault))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
+
+
+@app.command("watch")
+def watch_(
+    vault: Vault,
+    output: Output = None,
+    poll: Annotated[
+        bool,
+        typer.Option("--poll", help="Look at the files from time to time: for network drives."),
+    ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="SECONDS",
+            min=0.1,
+            max=86400,
+            help="How often --poll looks; default: every 2 seconds.",
+        ),
+    ] = None,
+) -> None:
+    """Keep the deck up to date: export after every change, until Ctrl-C."""
+    from obs2anki import build, watch
+
+    if interval is not None and not poll:
+        raise typer.BadParameter("--interval says how often --poll looks; give both.")
+    request = build.Request(vault, output)
+
+    def once(deed: build.Deed) -> build.Outcome:
+        with Waiting(sys.stderr) as waiting:
+            return build.run(request, deed, waiting.watch, watch.PATIENCE)
+
+    waker = watch.Poll(interval or watch.POLL) if poll else watch.Events()
+    with _settings_seen_from_here(vault):
+        watch.Watch(vault, once, _Voice(vault), waker).run()
+
+
+class _Voice:
+    """Says what a watch does: a line for each export on stdout, all else on stderr."""
+
+    def __init__(self, vault: Path) -> None:
+        self._vault = vault
+        self.say(f"Watching {vault}. Ctrl-C ends it.")
+
+    def say(self, sentence: str) -> None:
+        _say([f"{_time()} {harmless(sentence)}\n"], sys.stderr)
+
+    def exported(self, export: watch.Export) -> None:
+        from obs2anki import report
+
+        _say_findings(export.findings, _wording(self._vault))
+        told = report.line(export.outcome, export.changed, export.seconds, export.first)
+        if told is not None:
+            _say([f"{_time()} {told}\n"], sys.stdout)
+
+    def failed(self, error: Exception) -> None:
+        try:
+            with _settings_seen_from_here(self._vault):
+                raise error
+        except Exception as seen_from_here:
+            _, lines = _words_of(seen_from_here)
+        first, *rest = map(harmless, lines)
+        _say([f"{_time()} {first}\n", *(f"{line}\n" for line in rest)], sys.stderr)
+
+
+def _time() -> str:
+    """What the clock on the wall says."""
+    import time
+
+    return time.strftime("%H:%M:%S")
 
 
 @app.command("list")
@@ -425,15 +497,23 @@ def run(arguments: Sequence[str]) -> int:
         return _told(stopped.code, () if stopped.code == PIPE_CLOSED else ("Stopped.",))
     except KeyboardInterrupt:
         return _told(STOPPED + signal.SIGINT, ("Stopped.",))
-    except Obs2ankiError as error:
-        return _told(IMPOSSIBLE, str(error).split("\n"))
-    except OSError as error:
-        return _told(IMPOSSIBLE, (_of_the_system(error),), error)
-    except MemoryError as error:
-        return _told(IMPOSSIBLE, ("There is not enough memory for this vault.",), error)
     except Exception as error:
-        return _told(BUG, _of_a_bug(error), error)
+        code, lines = _words_of(error)
+        return _told(code, lines, None if isinstance(error, Obs2ankiError) else error)
     return DONE
+
+
+def _words_of(error: Exception) -> tuple[int, Iterable[str]]:
+    """The exit code of an error, and the lines that say what is wrong."""
+    match error:
+        case Obs2ankiError():
+            return IMPOSSIBLE, str(error).split("\n")
+        case OSError():
+            return IMPOSSIBLE, (_of_the_system(error),)
+        case MemoryError():
+            return IMPOSSIBLE, ("There is not enough memory for this vault.",)
+        case _:
+            return BUG, _of_a_bug(error)
 
 
 def _told(code: int, lines: Iterable[str], error: BaseException | None = None) -> int:

@@ -414,23 +414,25 @@ def is_writable(file: Path) -> bool:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
+def locked(file: Path, patience: float | None = None) -> Iterator[None]:
     """Hold the ledger for a whole run, so that two runs at once do not forget each other's.
 
     The lock lies in the folder for temporary files: a vault stays free of it.
-    Raises Obs2ankiError where another run holds it for too long.
+    Raises Obs2ankiError where another run holds it for more than `patience` seconds
+    (None = PATIENCE).
     """
     import filelock
 
+    seconds = PATIENCE if patience is None else patience
     name = hashlib.sha256(str(file.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     user = os.getuid() if hasattr(os, "getuid") else "user"
     place = Path(tempfile.gettempdir()) / f"obs2anki-{user}-{name}.lock"
-    lock = filelock.FileLock(place, timeout=PATIENCE)
+    lock = filelock.FileLock(place, timeout=seconds)
     try:
         with lock:
             yield
     except filelock.Timeout:
         raise Obs2ankiError(
-            f"Another obs2anki has been at work on this vault for {PATIENCE} seconds. "
+            f"Another obs2anki has been at work on this vault for {seconds:g} seconds. "
             f"Wait for it to end, or end it; the lock is {place}."
         ) from None

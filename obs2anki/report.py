@@ -662,6 +662,37 @@ def _key_of(separator: str) -> str:
     return "single_line_reversed" if thrice else "single_line"
 
 
+# ---------------------------------------------------------------- a round of many
+
+FEW_FILES = 3
+"""So many files are named; of more, only their number is told."""
+
+
+def line(outcome: Outcome, changed: Sequence[str], seconds: float, first: bool) -> str | None:
+    """One line on a round among many; None where it did nothing worth a word.
+
+        deck.apkg: 1 added, 2 updated, 0 left (Cells.md; 0.24 s)
+
+    `changed` are the files that made the round due, `first` says whether there was no good
+    round before it.
+    """
+    deck, delivery = harmless(str(outcome.round.deck)), outcome.delivery
+    files = [harmless(path) for path in changed]
+    where = ", ".join(files) if len(files) <= FEW_FILES else _count(len(files), "file")
+    took = f"({where}; {seconds:.2f} s)" if where else f"({seconds:.2f} s)"
+    match outcome.verdict:
+        case Verdict.EMPTY:
+            there = "is left as it is" if outcome.round.deck.exists() else "is not written"
+            return f"{deck} {there}: there is no flashcard in the vault {took}"
+        case Verdict.WRITTEN if delivery is not None:
+            counts = (delivery.added, delivery.changed, delivery.gone)
+            if not any(counts):
+                return f"{deck}: no note differs, but decks, dates, notetypes or media do {took}"
+            added, updated, left = (f"{count:,}" for count in counts)
+            return f"{deck}: {added} added, {updated} updated, {left} left {took}"
+    return f"{deck} is up to date {took}" if first else None
+
+
 # ---------------------------------------------------------------- findings
 
 

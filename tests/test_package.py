@@ -513,3 +513,51 @@ def test_two_exports_at_once_leave_one_whole_deck(tmp_path: Path) -> None:
     assert [process.wait() for process in running] == [0, 0]
     assert set(held(tmp_path)) == {"deck.apkg"}
     assert rows(tmp_path / "deck.apkg", "SELECT count() FROM notes")[0] in [(301,), (601,)]
+
+
+# ---------------------------------------------------------------- what killed runs have left
+
+LEFT = ".obs2anki-0123456789abcdef.tmp"
+
+
+def test_what_a_killed_run_left_beside_the_deck_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / LEFT).write_bytes(b"half a deck")
+    packed(tmp_path, some())
+    assert [file.name for file in tmp_path.iterdir()] == ["deck.apkg"]
+
+
+def test_what_a_live_run_is_writing_is_left_alone(tmp_path: Path) -> None:
+    aside, file = package._aside(tmp_path)
+    with file:
+        packed(tmp_path, some())
+        assert aside.exists()
+    packed(tmp_path, some())
+    assert not aside.exists()
+
+
+@pytest.mark.parametrize("name", [".obs2anki-mine.tmp", f"x{LEFT}", f"{LEFT}.md", "obs2anki.tmp"])
+def test_nothing_but_own_files_is_cleared_away(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    packed(tmp_path, some())
+    assert (tmp_path / name).exists()
+
+
+def test_a_link_or_a_folder_with_such_a_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_bytes(b"kept")
+    (tmp_path / LEFT).symlink_to(tmp_path / "kept.txt")
+    (tmp_path / LEFT.replace("0", "f")).mkdir()
+    packed(tmp_path, some())
+    assert (tmp_path / LEFT).is_symlink() and (tmp_path / LEFT.replace("0", "f")).is_dir()
+    assert (tmp_path / "kept.txt").read_bytes() == b"kept"
+
+
+def test_where_locks_say_nothing_age_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "fcntl", None)
+    young, old = tmp_path / LEFT, tmp_path / LEFT.replace("0", "f")
+    for file in (young, old):
+        file.write_bytes(b"")
+    os.utime(old, (1e9, 1e9))
+    packed(tmp_path, some())
+    assert young.exists() and not old.exists()

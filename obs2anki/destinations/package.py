@@ -17,6 +17,8 @@ import re
 import secrets
 import shutil
 import sqlite3
+import stat
+import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -27,6 +29,11 @@ from typing import IO
 from obs2anki.data import Delivery, Guid, Media, Plan
 from obs2anki.destinations import anki2
 from obs2anki.diagnostics import Obs2ankiError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody can remove a file that is open
+    fcntl = None  # type: ignore[assignment]  # a module or none
 
 COLLECTION, MEDIA = "collection.anki2", "media"
 
@@ -63,6 +70,7 @@ class Package:
         """
         with _sentences(self.path):
             there = _there(self.path)
+            _clear(_target(self.path).parent)
             with closing(anki2.database(plan)) as connection:
                 delivery = _first(plan)
                 if there is not None:
@@ -229,18 +237,71 @@ def _put(path: Path, connection: sqlite3.Connection, media: Iterable[Media]) -> 
             "Take the protection away, or choose another name with -o."
         )
     target = _target(path)
-    aside = target.with_name(f".obs2anki-{secrets.token_hex(8)}.tmp")
+    aside, file = _aside(target.parent)
     try:
-        with aside.open("xb") as file:
+        with file:
             _write(file, connection, media)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, aside)
-        aside.replace(target)
+            if target.exists():
+                shutil.copymode(target, aside)
+            if fcntl is not None:  # while it is open, and so locked
+                aside.replace(target)
+        if fcntl is None:  # Windows moves no file that is open
+            aside.replace(target)
         _settle(target.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+_ASIDE = re.compile(r"\.obs2anki-[0-9a-f]{16}\.tmp")
+
+ABANDONED = 600
+"""Seconds without a byte after which nobody writes a file any more, where locks do not say so."""
+
+
+def _aside(folder: Path) -> tuple[Path, IO[bytes]]:
+    """A new file beside a deck, open and locked for as long as it is."""
+    while True:
+        aside = folder / f".obs2anki-{secrets.token_hex(8)}.tmp"
+        file = aside.open("xb")
+        if fcntl is None:
+            return aside, file
+        with suppress(OSError):  # some network drives know no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        # Before the lock another run may have taken it for abandoned.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(aside.lstat(), os.fstat(file.fileno())):
+                return aside, file
+        file.close()
+
+
+def _clear(folder: Path) -> None:
+    """Remove what runs that were killed have left aside; none that a live run still writes."""
+    with suppress(OSError):
+        for file in folder.iterdir():
+            if _ASIDE.fullmatch(file.name):
+                with suppress(OSError):
+                    _clear_one(file)
+
+
+def _clear_one(aside: Path) -> None:
+    status = aside.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return  # not ours: a link, say, that somebody's vault holds
+    if fcntl is None:
+        if time.time() - status.st_mtime > ABANDONED:
+            aside.unlink()
+        return
+    with aside.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # its run is alive
+        except OSError:
+            if time.time() - status.st_mtime <= ABANDONED:
+                return
+        aside.unlink()
 
 
 def _settle(folder: Path) -> None:

@@ -1,0 +1,678 @@
+"""The watch: when a round is due, what counts as a change, and the real thing on a real disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from benchmarks import watch_kills
+from obs2anki import build, ledger, watch
+from obs2anki.build import Outcome, Request, Verdict
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.watch import AGAIN, MOST, QUIET, Export, Stamp, Stamps, Vigil, scan
+from tests.commands import PLUGIN, ROOT, held, tagged, vault
+from tests.packages import rows
+
+DAY = date(2026, 1, 1)
+
+
+def stamps(**sizes: int) -> Stamps:
+    return {name: Stamp((size, 0, 0)) for name, size in sizes.items()}
+
+
+# ---------------------------------------------------------------- when a round is due
+
+
+def test_the_first_round_waits_for_nothing() -> None:
+    assert Vigil().looked(0, stamps(a=1)).is_due(0, DAY)
+
+
+def test_without_a_change_no_round_is_due() -> None:
+    vigil = Vigil().succeeded(stamps(a=1), DAY).looked(5, stamps(a=1))
+    assert not vigil.is_due(1_000_000, DAY)
+
+
+def test_a_round_begins_when_changes_have_been_silent_for_a_moment() -> None:
+    vigil = Vigil().succeeded(stamps(a=1), DAY).looked(10, stamps(a=2))
+    assert not vigil.is_due(10, DAY)
+    vigil = vigil.looked(10 + QUIET, stamps(a=2))
+    assert vigil.is_due(10 + QUIET, DAY)
+
+
+def test_a_further_change_starts_the_silence_anew() -> None:
+    vigil = Vigil().succeeded(stamps(a=1), DAY).looked(10, stamps(a=2))
+    again = 10 + QUIET / 2
+    vigil = vigil.looked(again, stamps(a=3))
+    assert not vigil.is_due(10 + QUIET, DAY)
+    assert vigil.is_due(again + QUIET, DAY)
+
+
+def test_changes_without_end_put_a_round_off_for_a_second_at_most() -> None:
+    vigil, now, number = Vigil().succeeded(stamps(a=0), DAY), 0.0, 1
+    vigil = vigil.looked(now, stamps(a=number))
+    while not vigil.is_due(now, DAY):
+        now = vigil.next_look(now, 30)
+        number += 1
+        vigil = vigil.looked(now, stamps(a=number))
+    assert now == MOST
+
+
+def test_what_is_taken_back_makes_no_round() -> None:
+    vigil = Vigil().succeeded(stamps(a=1), DAY)
+    vigil = vigil.looked(0, stamps(a=2)).looked(0.05, stamps(a=1))
+    assert not vigil.is_due(60, DAY)
+
+
+def test_what_changes_during_a_round_makes_another_one() -> None:
+    before = stamps(a=1)
+    vigil = Vigil().looked(0, before).succeeded(before, DAY).looked(3, stamps(a=2))
+    assert vigil.is_due(vigil.next_look(3, 30), DAY)
+
+
+def test_a_refused_round_is_tried_again_less_and_less_often() -> None:
+    vigil, now, pauses = Vigil(), 0.0, []
+    for _ in range(9):
+        vigil = vigil.failed(now, stamps(a=1), DAY).looked(now, stamps(a=1))
+        assert not vigil.is_due(now, DAY)
+        then = vigil.next_look(now, 1e9)
+        assert vigil.is_due(then, DAY)
+        pauses.append(then - now)
+        now = then
+    assert pauses[0] == AGAIN[0] and pauses[-1] == AGAIN[1] and pauses == sorted(pauses)
+
+
+def test_a_change_after_a_refused_round_does_not_wait_for_the_next_try() -> None:
+    vigil = Vigil()
+    for _ in range(9):
+        vigil = vigil.failed(0, stamps(a=1), DAY)
+    vigil = vigil.looked(1, stamps(a=2))
+    assert vigil.is_due(vigil.next_look(1, 30), DAY)
+
+
+def test_a_new_day_makes_a_round() -> None:
+    vigil = Vigil().succeeded(stamps(a=1), DAY).looked(5, stamps(a=1))
+    assert vigil.is_due(6, date(2026, 1, 2))
+
+
+# ---------------------------------------------------------------- what counts as a change
+
+
+def changes(root: Path, change: Callable[[], object], own: Iterable[Path] = ()) -> bool:
+    """Whether a scan sees what `change` does."""
+    before = scan(root, own)
+    change()
+    return scan(root, own) != before
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return vault(
+        tmp_path / "v",
+        {"a.md": "Q;; A", "b/c.md": "R;; B", ".obsidian/app.json": "{}", PLUGIN: tagged()},
+    ).resolve()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a.md", "b/c.md", "new.md", "picture.png", "obs2anki.toml", ".obsidian/app.json", PLUGIN],
+)
+def test_what_decides_on_a_deck_counts(path: str, root: Path) -> None:
+    assert changes(root, lambda: vault(root, {path: "other"}))
+
+
+@pytest.mark.parametrize(
+    "path", [".obsidian/workspace.json", ".git/index", ".trash/a.md", "b/.a.md.swp", ".x/y/z.md"]
+)
+def test_hidden_files_do_not_count(path: str, root: Path) -> None:
+    assert not changes(root, lambda: vault(root, {path: "other"}))
+
+
+def test_the_same_text_saved_by_replacing_the_file_counts(root: Path) -> None:
+    def save() -> None:
+        other = root / ".a.md.tmp"
+        shutil.copy2(root / "a.md", other)  # with its time
+        other.replace(root / "a.md")
+
+    assert changes(root, save)
+
+
+def test_renaming_a_folder_moving_it_out_and_deleting_it_count(root: Path) -> None:
+    assert changes(root, lambda: (root / "b").rename(root / "d"))
+    assert changes(root, lambda: (root / "d").rename(root.parent / "d"))
+    assert changes(root, lambda: (root.parent / "d").rename(root / "d"))
+    assert changes(root, lambda: shutil.rmtree(root / "d"))
+
+
+def test_reading_and_looking_count_for_nothing(root: Path) -> None:
+    assert not changes(root, lambda: (held(root), scan(root)))
+
+
+def test_own_files_count_by_their_own_path_only(root: Path) -> None:
+    deck, book = root / "deck.apkg", root / ".obs2anki/ledger.jsonl"
+    own = (deck, book)
+    vault(root, {"deck.apkg": "1", ".obs2anki/ledger.jsonl": "1"})
+    seen = scan(root, own)
+    assert "deck.apkg" not in seen and {str(deck), str(book)} <= seen.keys()
+    assert changes(root, book.unlink, own)
+    assert not changes(root, book.parent.rmdir, own)
+
+
+def test_a_link_that_leads_out_is_not_entered(root: Path, tmp_path: Path) -> None:
+    outside = vault(tmp_path / "outside", {"x.md": "1"})
+    (root / "link").symlink_to(outside)
+    (root / "file.md").symlink_to(outside / "x.md")
+    (root / "round").symlink_to(root)
+    (root / "loop").symlink_to(root / "loop")
+    assert not changes(root, lambda: vault(outside, {"x.md": "22", "y.md": "3"}))
+
+
+def test_a_link_to_a_hidden_folder_of_the_vault_is_entered(root: Path) -> None:
+    vault(root, {".hidden/x.md": "1"})
+    (root / "shown").symlink_to(root / ".hidden")
+    assert changes(root, lambda: vault(root, {".hidden/x.md": "22"}))
+
+
+def test_a_vault_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        scan(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("path", "wakes"),
+    [
+        ("", True),
+        ("a.md", True),
+        ("b/c.md", True),
+        (PLUGIN, True),
+        (".obsidian", True),
+        (".obsidian/plugins", True),
+        (".obsidian/app.json", True),
+        (".obs2anki/ledger.jsonl", True),
+        (".obsidian/workspace.json", False),
+        (".obsidian/plugins/other/data.json", False),
+        (".git/index.lock", False),
+        ("b/.obs2anki-0123456789abcdef.tmp", False),
+    ],
+)
+def test_only_what_may_change_a_deck_wakes_the_loop(path: str, wakes: bool) -> None:
+    assert watch.matters(str(Path("/v", path)), "/v") is wakes
+
+
+# ---------------------------------------------------------------- the loop, in a world of its own
+
+
+@dataclass(slots=True)
+class World:
+    """A clock that goes on by waiting only, and what the loop says."""
+
+    root: Path
+    now: float = 0.0
+    said: list[str] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    there: bool = True
+    usual: float = 30.0
+    refuses: str | None = None
+    alive: bool = True
+    rounds: int = 0
+
+    def rest(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+
+    def clock(self) -> float:
+        return self.now
+
+    def identity(self, root: Path) -> tuple[int, int] | None:
+        return (1, 1) if self.there else None
+
+    # a waker
+    def start(self, root: Path) -> None:
+        if self.refuses:
+            raise OSError(28, self.refuses)
+
+    def wait(self, seconds: float) -> bool:
+        self.rest(seconds)
+        return False
+
+    def works(self) -> bool:
+        return self.alive
+
+    def stop(self) -> None:
+        pass
+
+    # a voice
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+    def exported(self, export: Export) -> None:
+        self.exports.append(export)
+
+    def failed(self, error: Exception) -> None:
+        self.errors.append(str(error))
+
+    def once(self, deed: build.Deed) -> Outcome:
+        self.rounds += 1
+        return build.run(Request(self.root, self.root.parent / "deck.apkg"), deed, patience=0)
+
+    def watch(self) -> watch.Watch:
+        loop = watch.Watch(
+            self.root,
+            self.once,
+            self,
+            self,
+            clock=self.clock,
+            rest=self.rest,
+            identity_of=self.identity,
+        )
+        loop.begin()
+        return loop
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        return [export.outcome.verdict for export in self.exports]
+
+
+def steps(loop: watch.Watch, world: World, seconds: float) -> None:
+    """Let the loop run for some time of its world."""
+    end = world.now + seconds
+    while world.now < end:
+        loop.step()
+
+
+@pytest.fixture
+def world(root: Path) -> World:
+    return World(vault(root, {"a.md": "#flashcards\n\nQ::A"}))
+
+
+def test_a_change_is_exported_and_silence_is_not(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 100)
+    assert (world.rounds, world.verdicts) == (1, [Verdict.WRITTEN])
+    before = held(world.root.parent)
+    steps(loop, world, 1000)
+    assert held(world.root.parent) == before and world.rounds == 1
+    vault(world.root, {"a.md": "#flashcards\n\nQ::A\nR::B"})
+    steps(loop, world, 100)
+    assert world.rounds == 2
+    assert world.exports[-1].changed == ("a.md",)
+    delivery = world.exports[-1].outcome.delivery
+    assert delivery is not None and (delivery.added, delivery.changed) == (1, 0)
+
+
+def test_a_deck_that_is_deleted_comes_back(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 100)
+    (world.root.parent / "deck.apkg").unlink()
+    steps(loop, world, 100)
+    assert (world.root.parent / "deck.apkg").exists()
+
+
+def test_a_deck_and_a_ledger_in_the_vault_make_no_further_round(world: World) -> None:
+    vault(world.root, {"obs2anki.toml": 'output = "x.apkg"\nledger = "known.jsonl"'})
+    loop = world.watch()
+    loop.once = lambda deed: build.run(Request(world.root), deed)
+    steps(loop, world, 1000)
+    assert world.verdicts == [Verdict.WRITTEN]
+    assert {"x.apkg", "known.jsonl"} <= held(world.root).keys()
+    vault(world.root, {"a.md": "#flashcards\n\nQ::B"})
+    steps(loop, world, 1000)
+    assert world.verdicts == [Verdict.WRITTEN] * 2
+
+
+def test_an_error_is_said_once_and_the_watch_recovers(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    vault(world.root, {"obs2anki.toml": "output = 1"})
+    steps(loop, world, 300)
+    assert len(world.errors) == 1 and "output" in world.errors[0]
+    (world.root / "obs2anki.toml").unlink()
+    steps(loop, world, 10)
+    assert world.verdicts == [Verdict.WRITTEN, Verdict.UNCHANGED]
+    assert world.exports[-1].first
+
+
+def test_conflict_marks_in_the_ledger_are_said_and_their_end_is_seen(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    book = world.root / ".obs2anki/ledger.jsonl"
+    good = book.read_bytes()
+    book.write_bytes(b"<<<<<<< ours\n" + good)
+    steps(loop, world, 10)
+    assert len(world.errors) == 1 and "git conflict" in world.errors[0]
+    book.write_bytes(good)
+    steps(loop, world, 3)
+    assert world.verdicts[-1] is Verdict.UNCHANGED
+
+
+def test_a_lock_that_another_run_holds_is_said_and_waited_for(world: World) -> None:
+    loop = world.watch()
+    with ledger.locked(world.root / ".obs2anki/ledger.jsonl"):
+        steps(loop, world, 100)
+        assert len(world.errors) == 1 and world.rounds > 3 and not world.exports
+    steps(loop, world, 100)
+    assert world.verdicts == [Verdict.WRITTEN]
+
+
+def test_a_full_disk_is_said_and_the_deck_comes_when_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    loop = world.watch()
+    with monkeypatch.context() as patch:
+        patch.setattr("obs2anki.destinations.package._write", full)
+        steps(loop, world, 100)
+    assert len(world.errors) == 1 and "no room" in world.errors[0]
+    assert not (world.root.parent / "deck.apkg").exists()
+    steps(loop, world, 100)
+    assert world.verdicts == [Verdict.WRITTEN]
+
+
+def test_a_bug_does_not_end_the_watch(world: World) -> None:
+    def bug(_: build.Deed) -> Outcome:
+        raise ZeroDivisionError("a bug")
+
+    loop, once = world.watch(), world.once
+    loop.once = bug
+    steps(loop, world, 10)
+    loop.once = once
+    steps(loop, world, 100)
+    assert (world.errors, world.verdicts) == (["a bug"], [Verdict.WRITTEN])
+
+
+def test_findings_are_told_when_they_are_new(world: World) -> None:
+    text = "#flashcards\n\nQ::A\n\n![[gone.png]]::B\n"
+    vault(world.root, {"a.md": text})
+    loop = world.watch()
+    steps(loop, world, 10)
+    assert [one.code for one in world.exports[-1].findings] == ["O601"]
+    vault(world.root, {"a.md": text.replace("Q::A", "Q::A\nR::B")})
+    steps(loop, world, 10)
+    assert [len(export.findings) for export in world.exports] == [1, 0]
+    vault(world.root, {"a.md": text + "\nS::![[other.png]]\n"})
+    steps(loop, world, 10)
+    assert [one.line for one in world.exports[-1].findings] == [7]
+
+
+def test_a_vault_that_vanishes_is_said_once_and_waited_for(world: World) -> None:
+    loop = world.watch()
+    rests: list[float] = []
+    steps(loop, world, 10)
+    rest = world.rest
+
+    def back_later(seconds: float) -> None:
+        rest(seconds)
+        rests.append(seconds)
+        if len(rests) == 50:
+            world.there = True
+
+    world.there, loop.rest = False, back_later
+    before = held(world.root.parent)
+    loop.step()
+    assert world.there and world.rounds == 1
+    assert [one.rpartition(" ")[2] for one in world.said] == ["back.", "back."]
+    loop.rest = rest
+    vault(world.root, {"a.md": "#flashcards\n\nQ::B"})
+    steps(loop, world, 10)
+    assert world.rounds == 2 and held(world.root.parent) != before
+
+
+def test_a_vault_that_vanishes_while_it_is_read_takes_no_note_along(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    before = (world.root.parent / "deck.apkg").read_bytes()
+    (world.root / "a.md").unlink()
+
+    def vanishes(deed: build.Deed) -> Outcome:
+        world.there = False
+        return build.run(Request(world.root, world.root.parent / "deck.apkg"), deed)
+
+    loop.once = vanishes
+    loop.round(scan(world.root))
+    assert (world.root.parent / "deck.apkg").read_bytes() == before
+    assert not world.errors  # it will be said that the vault is away
+
+
+def test_a_vault_that_yields_nothing_any_more_keeps_its_deck(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    (world.root / "a.md").unlink()
+    before = (world.root.parent / "deck.apkg").read_bytes()
+    steps(loop, world, 10)
+    assert world.verdicts[-1] is Verdict.EMPTY
+    assert (world.root.parent / "deck.apkg").read_bytes() == before
+
+
+def test_where_the_system_refuses_to_watch_it_is_said_and_polled(world: World) -> None:
+    world.refuses = "inotify watch limit reached"
+    loop = world.watch()
+    assert isinstance(loop.waker, watch.Poll)
+    assert len(world.said) == 1 and world.refuses in world.said[0]
+
+
+def test_where_the_system_ceases_to_watch_it_is_said_and_polled(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    world.alive = False
+    loop.pause(world.now)
+    assert isinstance(loop.waker, watch.Poll) and len(world.said) == 1
+
+
+def test_a_vault_that_is_not_there_at_the_start_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(Obs2ankiError, match="There is no folder"):
+        watch.Watch(tmp_path / "typo", World(tmp_path).once, World(tmp_path), watch.Poll()).run()
+
+
+def test_a_signal_waits_until_deck_and_ledger_belong_together() -> None:
+    came: list[int] = []
+    usual = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    try:
+        with watch.undisturbed():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert came == []
+        assert came == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
+def test_a_round_in_another_thread_holds_no_signal() -> None:
+    done: list[bool] = []
+
+    def in_thread() -> None:
+        with watch.undisturbed():
+            done.append(True)
+
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    thread.join()
+    assert done
+
+
+# ---------------------------------------------------------------- the real thing
+
+ENOUGH = 60.0
+"""Seconds after which something will never come."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A watch in a process of its own."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "v"
+
+    def questions(self) -> set[object]:
+        """The first side of every note in the deck; nothing if there is none."""
+        deck = self.folder / "deck.apkg"
+        if not deck.exists():
+            return set()
+        fields = rows(deck, "SELECT flds FROM notes")
+        return {str(flds).split("\x1f")[0] for (flds,) in fields}
+
+    def shows(self, *questions: str) -> bool:
+        """Whether the deck comes to hold these questions and no others."""
+        return until(lambda: self.questions() == set(questions))
+
+    def heard(self, text: str) -> bool:
+        """Whether the watch comes to say something."""
+        return until(lambda: text in self.said())
+
+    def said(self) -> str:
+        """All that it has said so far."""
+        return (self.folder / "said.txt").read_text("utf-8")
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + ENOUGH
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[Running]:
+    """A watch of the vault `v` in `folder`, which is ended with SIGTERM."""
+    with (folder / "said.txt").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "obs2anki", "watch", "v", "-o", "deck.apkg", *options],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        yield Running(process, folder)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(ENOUGH)
+
+
+@pytest.fixture
+def following(tmp_path: Path) -> Iterator[Running]:
+    vault(tmp_path / "v", {"a.md": "Q;; A", "b/c.md": "R;; B"})
+    with running(tmp_path) as one:
+        assert until(lambda: len(one.questions()) == 2), one.said()
+        yield one
+
+
+def test_saves_renames_and_moves_of_all_kinds_come_out_right(following: Running) -> None:
+    root, out = following.root, following.folder / "out"
+    marks = [str(question) for question in following.questions()]
+    q, r = (next(m for m in marks if letter in m) for letter in "QR")
+    new = q.replace("Q", "New")
+    (root / "a.md.tmp").write_text("New;; A")
+    (root / "a.md.tmp").replace(root / "a.md")  # as editors save
+    assert following.shows(new, r)
+    (root / "b").rename(root / "d")
+    assert until(lambda: b"d/c.md" in (root / ".obs2anki/ledger.jsonl").read_bytes())
+    (root / "d").rename(out)
+    assert following.shows(new)
+    out.rename(root / "e")
+    assert following.shows(new, r)
+    (root / "e/deep/er").mkdir(parents=True)
+    (root / "e/deep/er/x.md").write_text("Q;; A")
+    assert following.shows(new, r, q)
+    shutil.rmtree(root / "e")
+    assert following.shows(new)
+
+
+def test_a_checkout_of_a_thousand_documents_comes_out_right(following: Running) -> None:
+    mark = str(next(iter(following.questions())))
+    for number in range(1000):
+        vault(following.root, {f"many/{number % 20}/{number}.md": f"Number {number};; A"})
+    shutil.rmtree(following.root / "b")
+    assert until(lambda: len(following.questions()) == 1001), following.said()
+    assert not any("R" in str(one) for one in following.questions()), mark
+
+
+def test_settings_count_as_soon_as_they_are_saved(following: Running) -> None:
+    vault(following.root, {"a.md": "#cards\n\nS::A\n\nQ;; A"})
+    vault(following.root, {PLUGIN: tagged(flashcardTags=["#cards"])})
+    assert until(lambda: ["S" in str(one) for one in following.questions()] == [True])
+    vault(following.root, {"obs2anki.toml": "[grammar]\nsingle_line = ';;'"})
+    assert until(lambda: ["Q" in str(one) for one in following.questions()] == [True])
+
+
+def test_an_error_is_shown_and_the_watch_goes_on(following: Running) -> None:
+    vault(following.root, {"obs2anki.toml": "x = ["})
+    assert following.heard("v/obs2anki.toml:1: ")
+    (following.root / "obs2anki.toml").unlink()
+    assert following.heard("deck.apkg is up to date")
+    vault(following.root, {"b/c.md": "R;; ![[gone.png]]"})
+    assert following.heard("v/b/c.md:1:")
+    assert following.process.poll() is None
+
+
+def test_the_vault_may_go_and_come_back(following: Running) -> None:
+    away = following.folder / "away"
+    following.root.rename(away)
+    assert following.heard("The vault v is not there.")
+    vault(away, {"a.md": "Z;; A"})
+    away.rename(following.root)
+    assert following.heard("The vault v is back.")
+    assert until(lambda: any("Z" in str(one) for one in following.questions()))
+    vault(following.root, {"a.md": "Y;; A"})
+    assert until(lambda: any("Y" in str(one) for one in following.questions()))
+
+
+def test_polling_sees_the_same(tmp_path: Path) -> None:
+    vault(tmp_path / "v", {"a.md": "Q;; A"})
+    with running(tmp_path, "--poll", "--interval", "0.1") as one:
+        assert until(lambda: len(one.questions()) == 1)
+        vault(one.root, {"b/c.md": "R;; B"})
+        assert until(lambda: len(one.questions()) == 2)
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_the_watch_cleanly(name: str, code: int, following: Running) -> None:
+    following.process.send_signal(getattr(signal, name))
+    assert following.process.wait(ENOUGH) == code
+    assert following.said().endswith("Stopped.\n")
+    kept = {".obs2anki/.gitattributes", ".obs2anki/ledger.jsonl", "a.md", "b/c.md"}
+    assert set(held(following.folder)) == {"deck.apkg", "said.txt"} | {f"v/{one}" for one in kept}
+
+
+def test_without_a_change_nothing_is_written(following: Running) -> None:
+    def written() -> list[tuple[int, int]]:
+        files = (following.folder / "deck.apkg", following.root / ".obs2anki/ledger.jsonl")
+        return [(file.stat().st_ino, file.stat().st_mtime_ns) for file in files]
+
+    assert until(lambda: (following.root / ".obs2anki/ledger.jsonl").exists())
+    assert following.heard("2 added")
+    before = written()
+    os.utime(following.root / "a.md")
+    vault(following.root, {".obsidian/workspace.json": "{}", "picture.png": "1"})
+    vault(following.root, {"b/c.md": "S;; B"})
+    assert following.heard("1 updated") or following.heard("1 added")
+    assert written() != before
+    before, said = written(), following.said()
+    os.utime(following.root / "a.md")
+    time.sleep(1)  # a round that writes nothing says nothing: only time can tell
+    assert (written(), following.said()) == (before, said)
+
+
+def test_a_killed_watch_leaves_deck_and_ledger_whole(tmp_path: Path) -> None:
+    found = watch_kills.cases(tmp_path, kills=4, cards=200)
+    assert [case for case in found if case.faults] == []
