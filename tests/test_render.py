@@ -366,14 +366,14 @@ def test_a_missing_medium_is_found_once_and_at_its_flashcard() -> None:
     assert [(d.code, d.path, d.line) for d in findings] == [("O601", "biology/cell.md", 7)]
 
 
-def test_a_medium_that_cannot_be_read_is_missing() -> None:
+def test_a_medium_that_cannot_be_read_is_told() -> None:
     def refuse(_: Path) -> tuple[str, int]:
         raise PermissionError
 
     library = Library(Path("/vault").joinpath, [VaultPath("a.png")], Obsidian(), 100, refuse)
     rendered, findings = render.side("![[a.png]]", PLACE, library, Obsidian())
-    assert rendered.html == '<span class="missing">(missing: a.png)</span>'
-    assert [d.code for d in findings] == ["O601"]
+    assert rendered.html == '<span class="missing">(not shown: a.png)</span>'
+    assert [d.code for d in findings] == ["O611"]
 
 
 def test_a_source_link_opens_the_block() -> None:

@@ -280,6 +280,13 @@ def test_a_side_embeds_up_to_a_length_whatever_a_vault_holds() -> None:
     assert "too long to embed" in side.html and "short" in side.html
 
 
+def test_footnotes_count_among_what_a_side_embeds() -> None:
+    note = "word " * 1_000
+    embeds = " ".join("![[a#^i]]" for _ in range(40))
+    side, _ = rendered(embeds, {"a.md": f"x[^1] ^i\n\n[^1]: {note}\n"})
+    assert 0 < side.html.count("word") * len("word ") <= LONGEST
+
+
 # ---------------------------------------------------------------- where it is shown
 
 

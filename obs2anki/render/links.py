@@ -105,6 +105,10 @@ class Embedder(Protocol):
         """HTML of the passage that `target` names, and the document of `links` as `written`."""
         ...
 
+    def afford(self, size: int) -> bool:
+        """Whether so many characters more may be shown; if so, they count as shown."""
+        ...
+
 
 class Target(NamedTuple):
     """A file of the vault, and the `#heading`, `#^block` or `#page=3` in it."""
@@ -180,7 +184,9 @@ class Links:
             return None
         self.named.documents[self.place.path] = None
         says = outline(Source(self.place.path, text)).footnotes.get(name.lower())
-        return without_control(says) if says is not None else None
+        if says is None or (self.embedder is not None and not self.embedder.afford(len(says))):
+            return None
+        return without_control(says)
 
     def href(self, url: str) -> str | None:
         """Where a Markdown link leads; None if it may lead nowhere."""

@@ -60,11 +60,16 @@ class Transclusion:
             return self._refused(links, target, written, "O607", "embeds itself")
         if len(self.open) >= DEEPEST:
             return self._refused(links, target, written, "O608", "embedded too deep", DEEPEST)
-        size = max(found.size(passage), _LEAST)
-        if size > self.room:
+        if not self.afford(max(found.size(passage), _LEAST)):
             return self._refused(links, target, written, "O609", "too long to embed", LONGEST)
-        self.room -= size
         return self._block(links, target, found, passage, title or _title(target))
+
+    def afford(self, size: int) -> bool:
+        """Whether there is room for so many characters; if so, they take it."""
+        if size > self.room:
+            return False
+        self.room -= size
+        return True
 
     def _block(
         self, links: Links, target: Target, found: Outline, passage: Passage, title: str
