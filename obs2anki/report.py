@@ -539,13 +539,14 @@ def _large_and_online(report: Report, _: Wording) -> Iterator[str]:
     plan = report.outcome.round.plan
     if large := [(file, size) for file, size in report.largest if size >= LARGE]:
         told = ", ".join(f"{harmless(file)} ({_bytes(size)})" for file, size in large)
-        yield _filled(f"Largest media: {told}.", "")
+        yield _filled(f"Largest media: {told}.", "", "")
     if plan.online:
         it, them = ("it", "it") if len(plan.online) == 1 else ("they", "them")
         yield _filled(
             f"{_count(len(plan.online), 'image or sound', 'images or sounds')} of the web "
             f"{_are(len(plan.online))} not in the deck: {it} can be seen or heard only with a "
             "connection.",
+            "",
             "",
         )
         if not report.outcome.round.settings.media.download:
