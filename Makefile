@@ -41,6 +41,7 @@ check: $(VENV)/dev.installed ## Check style, types and the direction of imports
 
 bench: $(VENV)/run.installed ## Measure exports of 1,000 to 100,000 cards (or SIZES="...")
 	@$(BIN)/python -m benchmarks.export $(SIZES)
+	@$(BIN)/python -m benchmarks.render
 
 golden: $(VENV)/test.installed ## Write the golden expectations anew, then show what changed
 	@echo "Writing the golden expectations anew: read the difference before you commit it."

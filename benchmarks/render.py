@@ -88,19 +88,19 @@ def _html(author: Author) -> str:
 
 
 WRITERS: tuple[tuple[int, Callable[[Author], str]], ...] = (
-    (30, _prose),
-    (15, _plain),
-    (10, _lines),
-    (15, _list),
-    (8, _maths),
-    (6, _highlight),
-    (3, _callout),
-    (3, _quote),
-    (4, _table),
-    (4, _image),
-    (2, _html),
+    (300, _prose),
+    (150, _plain),
+    (100, _lines),
+    (150, _list),
+    (80, _maths),
+    (60, _highlight),
+    (30, _callout),
+    (30, _quote),
+    (40, _table),
+    (40, _image),
+    (5, _html),
 )
-"""How often each kind of block is written."""
+"""How often each kind of block is written; one side in fifty holds a tag of HTML."""
 
 
 def sides(count: int, seed: int = 1) -> Iterator[str]:
@@ -115,12 +115,13 @@ def sides(count: int, seed: int = 1) -> Iterator[str]:
         yield text.strip()[:LONGEST]
 
 
-def library() -> Library:
-    """A vault with the images that the sides name, and no disk."""
+def library(seed: int = 1) -> Library:
+    """A vault with the images and the documents that the sides name, and no disk."""
     images = (VaultPath(f"Attachments/image-{number:04}.png") for number in range(IMAGES))
+    documents = (VaultPath(f"{word}.md") for word in lexicon(seed).words)
     return Library(
         Path("/vault").joinpath,
-        (*images, PLACE.path),
+        (*images, *documents),
         OBSIDIAN,
         100,
         lambda file: (sha256(file.name.encode()).hexdigest(), 1000),
@@ -153,7 +154,7 @@ def extracted(text: str) -> str | cloze.Marked:
 
 def measure(count: int, seed: int) -> tuple[float, float, int]:
     """Seconds of processor time of the library alone and of rendering, and the characters."""
-    files, written = library(), sides(count, seed)
+    files, written = library(seed), sides(count, seed)
     floor = ours = 0.0
     characters = 0
     while batch := list(islice(written, BATCH)):

@@ -73,7 +73,7 @@ def side(
     """A side of a flashcard as HTML; "" if nothing of it is to be shown."""
     if _PLAIN.fullmatch(text) and not place.rtl and unicodedata.is_normalized("NFC", text):
         return Rendered(text.rstrip()), []
-    shelf, links = Shelf(), _links(place, library, obsidian)
+    shelf, links = Shelf(), _links(text, place, library, obsidian)
     html = _flow(text, shelf, links, obsidian)
     return _rendered(html, links), list(links.named.diagnostics)
 
@@ -88,7 +88,7 @@ def cloze(
     """
     shelf = Shelf()
     text, asked = _with_tokens(marked, shelf)
-    links = _links(place, library, obsidian, shelf.opened)
+    links = _links(text, place, library, obsidian, shelf.opened)
     html = _flow(text, shelf, links, obsidian)
     hints = {k: _hint(marked.marks[k].hint, links, obsidian) for k in asked.values()}
     clozes = {
@@ -127,8 +127,10 @@ def _text(name: str) -> str:
     return inert(escape(without_control(name), quote=False))
 
 
-def _links(place: Place, library: Library, obsidian: Obsidian, opened: int = 0) -> Links:
+def _links(text: str, place: Place, library: Library, obsidian: Obsidian, opened: int = 0) -> Links:
     """The links of a side, which shows what it embeds; `opened` deletions are marked in it."""
+    if not ("!" in text or "<" in text):  # neither `![[a]]`, `![](a)` nor `<img src="a">`
+        return Links(place, library)
 
     def flow(text: str, links: Links) -> str:
         # The maths of an embedded document is marked for the deletions around it.
@@ -150,6 +152,8 @@ def _rendered(html: str, links: Links) -> Rendered:
     if links.place.rtl and html:
         html = f'<div dir="rtl">{html}</div>'
     named = links.named
+    if not (named.lookups or named.online or named.documents):
+        return Rendered(html)
     return Rendered(
         html,
         media=tuple(named.media.values()),

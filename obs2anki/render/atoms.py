@@ -55,8 +55,7 @@ def without_control(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """Something put aside: its HTML, and its source for where no HTML can stand."""
 
     html: str | Callable[[], str]

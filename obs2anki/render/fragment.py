@@ -70,7 +70,7 @@ def _prepared(text: str, shelf: Shelf, links: Surroundings) -> str:
         text = _SR_CALLOUT.sub("", text)
     text = _without_edges(text)
     if "[^" in text:
-        text = _without_lone_footnotes(text)
+        text = _with_plain_footnotes(text)
     if "\n" not in text:
         return _one_line(text.strip())
     text = _several_lines(text, shelf)
@@ -310,12 +310,15 @@ _LONGEST_FOOTNOTES = 10_000
 """Of one fragment, in characters: many flashcards may name a long one."""
 
 _FOOTNOTE = re.compile(r"\[\^([^\[\]\s]{1,100})\]")
-_DEFINITION = re.compile(r"^ {0,3}\[\^([^\[\]\s]{1,100})\]:[ \t]*", re.MULTILINE)
+_DEFINITION = re.compile(
+    r"^((?:[ \t]*+(?:>|[-*+]|[0-9]{1,9}[.)]))*+[ \t]*+)\[\^([^\[\]\s]{1,100})\]:[ \t]*",
+    re.MULTILINE,
+)
 
 
 def _with_footnotes(markdown: str, shelf: Shelf, links: Surroundings) -> str:
     """A fragment, and what footnotes say that it names and that stand outside of it."""
-    known = {match[1].lower() for match in _DEFINITION.finditer(markdown)}
+    known = {match[2].lower() for match in _DEFINITION.finditer(markdown)}
     parts = [markdown]
     room = _LONGEST_FOOTNOTES
     for part in parts:  # what a footnote says may name another one
@@ -331,12 +334,25 @@ def _with_footnotes(markdown: str, shelf: Shelf, links: Surroundings) -> str:
     return "\n\n".join(parts)
 
 
-def _without_lone_footnotes(text: str) -> str:
-    """A fragment that begins as a footnote nobody names is what the footnote says."""
-    if not _DEFINITION.match(text):
-        return text
+def _with_plain_footnotes(text: str) -> str:
+    """Text in which each footnote has one name, and none that nobody names opens it.
+
+    A fragment that begins as such a one is what the footnote says; and two of one name would
+    confuse the parser.
+    """
+    opening = _DEFINITION.match(text)
     named = {match[1] for match in _FOOTNOTE.finditer(_DEFINITION.sub("", text))}
-    return _DEFINITION.sub(lambda m: m[0] if m[1] in named else "", text)
+    defined: set[str] = set()
+
+    def once(match: re.Match[str]) -> str:
+        before, name = match[1], match[2]
+        if opening and name not in named:
+            return before
+        mark = "\\" if name.lower() in defined else ""
+        defined.add(name.lower())
+        return f"{before}{mark}{match[0][len(before) :]}"
+
+    return _DEFINITION.sub(once, text)
 
 
 # ---------------------------------------------------------------- lines
@@ -540,9 +556,9 @@ def _with_callout_titles(lines: list[str], shelf: Shelf) -> list[str]:
     result: list[str] = []
     depth = 0
     for line in lines:
-        before = _BEFORE_TEXT.match(line)
+        before = _BEFORE_TEXT.match(line) if ">" in line else None
         above, depth = depth, before[2].count(">") if before else 0
-        match = _CALLOUT_LINE.match(line) if depth else None
+        match = _CALLOUT_LINE.match(line) if depth and "[!" in line else None
         # Only what begins a quote is a callout: `[!tip]` in its second line is text.
         if match and (depth > above or match[1].strip()):
             kind = match[3].strip().lower()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from html import escape
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -58,6 +58,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _NO_IMAGE = re.compile(
     r"//(?:www\.|m\.)?(?:youtube\.com|youtu\.be|vimeo\.com|twitter\.com|x\.com)/"
 )
+_MEDIA = IMAGES | SOUNDS
 _SIZE = re.compile(r"([0-9]{1,5})(?:x([0-9]{1,5}))?")
 _HEIGHT = re.compile(r"[#&]height=[0-9]*")  # of the frame in which Obsidian shows a PDF
 _MOST_PLACED = 100
@@ -117,6 +118,7 @@ class Target(NamedTuple):
     subpath: str = ""
 
 
+@lru_cache(maxsize=8192)  # every note has a Source, and documents link to the same few
 def obsidian_url(vault: str, path: str, subpath: str = "") -> str:
     """The address that opens a file of the vault in Obsidian, at `#heading` or `#^block`.
 
@@ -155,14 +157,15 @@ class Links:
     def wikilink(self, inner: str, embed: bool) -> Atom:
         """`[[inner]]`, or `![[inner]]` if `embed`; tokens of deletions stay in a link's text."""
         inner = inner.replace("\\|", "|")
-        source = ("![[" if embed else "[[") + TOKEN.sub("", inner) + "]]"
+        plain = TOKEN.sub("", inner) if "\ufdd1" in inner else inner
+        source = f"![[{plain}]]" if embed else f"[[{plain}]]"
         shown, _, alias = inner.partition("|")
-        path, mark, subpath = TOKEN.sub("", shown).strip().partition("#")
+        path, mark, subpath = plain.partition("|")[0].strip().partition("#")
         label = _label(alias.strip() or _of_target(shown.strip()))
         if self.library is None:
             return Atom(label, source)
         if embed:
-            in_link = None if extension(path.strip()) in IMAGES | SOUNDS else label
+            in_link = None if extension(path.strip()) in _MEDIA else label
             embedded = partial(self._embed, path.strip(), mark + subpath, alias)
             return Atom(embedded, source, in_link=in_link)
         file = self._linked(path) if path else self.place.path
@@ -218,7 +221,7 @@ class Links:
                 return source.html
             case Target(path, subpath):
                 written = unquote(attributes.get("src", "")) or path + subpath
-                if in_link and extension(path) not in IMAGES | SOUNDS:
+                if in_link and extension(path) not in _MEDIA:
                     return _label(alt or _of_target(written))
                 return self._shown(source, written, shown)
             case Online(url):
@@ -247,7 +250,7 @@ class Links:
     def playable(self, url: str) -> str | Missing:
         """What stands in the `src` of a player for the `src` that its author wrote."""
         match found := self.source(url):
-            case Target(path, _) if extension(path) in IMAGES | SOUNDS:
+            case Target(path, _) if extension(path) in _MEDIA:
                 return self._packed(path, url)
             case Target(path, _):
                 return Missing("not shown", path)

@@ -61,8 +61,10 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
         result = inert(result)
     if "\\" in result:
         result = _without_delimiters(result)
-    if raw or shelf.callouts:
+    if raw:
         result = _Walk(shelf, links).over(result, _PIECE)
+    elif shelf.callouts:
+        result = _Walk(shelf, links).over(result, _OWN_PIECE_OR_QUOTE)
     elif "<a " in result or "<img" in result or ("<code" in result and not shelf.empty):
         result = _Walk(shelf, links).over(result, _OWN_PIECE)
     elif shelf.atoms:
@@ -338,6 +340,8 @@ def _pieces(names: str) -> re.Pattern[str]:
 _PIECE = _pieces("[a-zA-Z][a-zA-Z0-9]*")
 _OWN_PIECE = _pieces("a|code|img|pre")
 """Of the tags that Markdown alone makes, those that have to be looked at."""
+_OWN_PIECE_OR_QUOTE = _pieces("a|blockquote|code|img|(?<=/)p|pre")
+"""The same where there are callouts."""
 _ATTRIBUTE = re.compile(r'([a-zA-Z][a-zA-Z-]*)="([^"]*)"')
 _TOKEN_IN_TAG = re.compile("[\ufdd0-\ufdd7]")
 
