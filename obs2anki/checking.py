@@ -99,14 +99,20 @@ def _inside(root: Path, path: Path) -> VaultPath:
 def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
     """Check what was named of the vault `root`, or all of it.
 
-    Raises Obs2ankiError where the vault, its settings or (if the whole vault is named) its ledger
-    cannot be read.
+    Nothing is fetched from the web. Raises Obs2ankiError where the vault, its settings or (if the
+    whole vault is named) its ledger cannot be read.
     """
     in_force, found = vault.find_settings(root)
     contents = vault.read(root, in_force, named.holds)
     in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
     planned = plan.make(
-        plan.Vault(contents.name, contents.sources, contents.ignored, contents.unread),
+        plan.Vault(
+            contents.name,
+            contents.sources,
+            contents.ignored,
+            contents.unread,
+            tuple(d.path for d in contents.diagnostics if d.code == "O105"),
+        ),
         in_force,
         build.library(contents, in_force, _looked_at),
         _clock(in_force),

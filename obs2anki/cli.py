@@ -278,7 +278,7 @@ def check(
     checked = []
     try:
         for root, named in checking.by_vault(paths).items():
-            with _settings_seen_from_here(root):
+            with _settings_seen_from_here(root), Waiting(sys.stderr):
                 checked.append(checking.check_vault(root, named))
     except settings.SettingsError as error:
         if format_ is Format.GITHUB:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -318,6 +319,17 @@ def test_broken_frontmatter_is_told_where_it_hides_the_tag(folder: Path) -> None
     root = written(folder / "v", {PLUGIN: tagged(), **documents})
     found = codes(checking.check_vault(root).diagnostics)
     assert found == [("a.md", 3, "O203"), ("other.md", 4, "O702")]
+
+
+def test_nothing_is_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError("a check goes nowhere")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    documents = {"a.md": "Q;; ![](https://example.org/x.png)\n"}
+    written(folder / "v", {"obs2anki.toml": "[media]\ndownload = true\n", **documents})
+    assert checking.check_vault(folder / "v").diagnostics == ()
 
 
 def test_what_is_embedded_is_told_of_whoever_embeds_it(folder: Path) -> None:
