@@ -209,6 +209,12 @@ def test_what_is_no_text_stays_a_link(name: str) -> None:
     assert f">{name}</a>" in side.html
 
 
+def test_a_footnote_can_embed() -> None:
+    documents = {"cards.md": "x[^1]\n\n[^1]: see ![[cell#^dna]]", "cell.md": CELL}
+    side, _ = rendered("x[^1]", documents)
+    assert "It holds the DNA." in side.html
+
+
 # ---------------------------------------------------------------- what is not
 
 

@@ -129,7 +129,8 @@ def _text(name: str) -> str:
 
 def _links(text: str, place: Place, library: Library, obsidian: Obsidian, opened: int = 0) -> Links:
     """The links of a side, which shows what it embeds; `opened` deletions are marked in it."""
-    if not ("!" in text or "<" in text):  # neither `![[a]]`, `![](a)` nor `<img src="a">`
+    # Neither `![[a]]`, `![](a)` nor `<img src="a">`, nor a footnote that may hold them.
+    if not ("!" in text or "<" in text or "[^" in text):
         return Links(place, library)
 
     def flow(text: str, links: Links) -> str:
@@ -152,7 +153,7 @@ def _rendered(html: str, links: Links) -> Rendered:
     if links.place.rtl and html:
         html = f'<div dir="rtl">{html}</div>'
     named = links.named
-    if not (named.lookups or named.online or named.documents):
+    if not (named.lookups or named.media or named.online or named.documents):
         return Rendered(html)
     return Rendered(
         html,

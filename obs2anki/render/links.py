@@ -58,9 +58,10 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _NO_IMAGE = re.compile(
     r"//(?:www\.|m\.)?(?:youtube\.com|youtu\.be|vimeo\.com|twitter\.com|x\.com)/"
 )
-_MEDIA = IMAGES | SOUNDS
 _SIZE = re.compile(r"([0-9]{1,5})(?:x([0-9]{1,5}))?")
 _HEIGHT = re.compile(r"[#&]height=[0-9]*")  # of the frame in which Obsidian shows a PDF
+_PACKED = IMAGES | SOUNDS
+"""Extensions of files that go into Anki; other files are links."""
 _MOST_PLACED = 100
 """With more findings than this in one side, they are told at its first line."""
 
@@ -165,7 +166,7 @@ class Links:
         if self.library is None:
             return Atom(label, source)
         if embed:
-            in_link = None if extension(path.strip()) in _MEDIA else label
+            in_link = None if extension(path.strip()) in _PACKED else label
             embedded = partial(self._embed, path.strip(), mark + subpath, alias)
             return Atom(embedded, source, in_link=in_link)
         file = self._linked(path) if path else self.place.path
@@ -221,7 +222,7 @@ class Links:
                 return source.html
             case Target(path, subpath):
                 written = unquote(attributes.get("src", "")) or path + subpath
-                if in_link and extension(path) not in _MEDIA:
+                if in_link and extension(path) not in _PACKED:
                     return _label(alt or _of_target(written))
                 return self._shown(source, written, shown)
             case Online(url):
@@ -250,7 +251,7 @@ class Links:
     def playable(self, url: str) -> str | Missing:
         """What stands in the `src` of a player for the `src` that its author wrote."""
         match found := self.source(url):
-            case Target(path, _) if extension(path) in _MEDIA:
+            case Target(path, _) if extension(path) in _PACKED:
                 return self._packed(path, url)
             case Target(path, _):
                 return Missing("not shown", path)
@@ -294,7 +295,7 @@ class Links:
         `written` is how the document names it.
         """
         kind = extension(target.path)
-        if kind in IMAGES or kind in SOUNDS:
+        if kind in _PACKED:
             name = self._packed(target.path, written.partition("#")[0])
             return name.html if isinstance(name, Missing) else _of_file(name, attributes)
         title = attributes.get("alt", "")
