@@ -47,7 +47,7 @@ def inert(html: str) -> str:
 
 def without_noncharacters(text: str) -> str:
     """The last line of defence: no mark of ours leaves this package."""
-    return _NONCHARACTERS.sub("", text)
+    return text if text.isascii() else _NONCHARACTERS.sub("", text)
 
 
 def without_control(text: str) -> str:

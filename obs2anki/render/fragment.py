@@ -486,6 +486,8 @@ _QUOTES = re.compile(r"(?:[ \t]{0,3}>[ ]?)*")
 _WIDE_GAP = re.compile(r"[\n>*+.)-] {0,4}(?:(?<=    )|\t)")
 _ITEM_MARKS = frozenset("-*+0123456789")
 _ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
+# What most lists are made of: the same as below, quicker.
+_PLAIN_ITEM = re.compile(r"(\t*)[-*+] [^\s\d>*+_-]")
 _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines
 
 
@@ -499,6 +501,15 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
     items: list[tuple[int, int]] = []  # columns of the items' content: as found, as written
     depth = 0
     for line in lines:
+        if not depth and (item := _PLAIN_ITEM.match(line)):
+            column = 4 * len(item[1])
+            while items and column < items[-1][0]:
+                items.pop()
+            found, written = items[-1] if items else (0, 0)
+            at = written + (column - found if column - found < 4 else 0)
+            items.append((column + 2, at + 2))
+            result.append(" " * at + line[len(item[1]) :])
+            continue
         prefix = _quotes(line) if ">" in line else ""
         if prefix.count(">") != depth:
             depth, items = prefix.count(">"), []

@@ -49,14 +49,16 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
 
     Deletions, if any are marked, are still tokens in it, and maths stands between its marks.
     """
-    escaped = markdown.count("<") > _MOST_TAGS
-    options = _options(strict_line_breaks, _has_footnotes(markdown), _has_tables(markdown), escaped)
+    escaped = "<" in markdown and markdown.count("<") > _MOST_TAGS
+    footnotes = "^" in markdown and _has_footnotes(markdown)
+    tables = "|" in markdown and _has_tables(markdown)
+    options = _options(strict_line_breaks, footnotes, tables, escaped)
     result = comrak.render_markdown(markdown, *options)
+    if footnotes and "footnote" in result:
+        result = _plain_footnotes(result)
     raw = not escaped and "<" in markdown and _holds_html(markdown, result, strict_line_breaks)
     # nh3 writes `<br>`; without it ` />` stands in tags only, for comrak escapes `>` elsewhere.
     result = _sanitised(result, shelf) if raw else result.replace(" />", ">")
-    if "footnote" in result:
-        result = _plain_footnotes(result)
     if "[" in result:
         result = inert(result)
     if "\\" in result:
@@ -65,7 +67,7 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
         result = _Walk(shelf, links).over(result, _PIECE)
     elif shelf.callouts:
         result = _Walk(shelf, links).over(result, _OWN_PIECE_OR_QUOTE)
-    elif "<a " in result or "<img" in result or ("<code" in result and not shelf.empty):
+    elif _holds_links(markdown, result) or ("<code" in result and not shelf.empty):
         result = _Walk(shelf, links).over(result, _OWN_PIECE)
     elif shelf.atoms:
         result = _Walk(shelf, links).over_tokens(result)
@@ -74,6 +76,12 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     if shelf.opened and "<details" in result:
         result = _unfolded(result)
     return _unwrapped(code.coloured(result).rstrip("\n"))
+
+
+def _holds_links(markdown: str, result: str) -> bool:
+    """Whether there are links or images in a result; the first look is a quick one."""
+    may = "[" in markdown or "://" in markdown or "@" in markdown or "www." in markdown
+    return may and ("<a " in result or "<img" in result)
 
 
 def _holds_html(markdown: str, result: str, strict_line_breaks: bool) -> bool:
