@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-# Anki marks night mode on the body of a card, AnkiDroid with the second spelling as well.
+# Anki marks night mode on the body of a card, AnkiDroid with the second spelling as well. Its own
+# `body.nightMode` weighs more than `.card`, so the two colours of the ground are said again here.
 _COLOURS = """\
 .card {
   --text: #1f2328; --ground: #ffffff; --raised: #f5f6f8; --line: #d8dee4; --faint: #636c76;
@@ -28,7 +29,7 @@ _COLOURS = """\
   --red: 255, 138, 138; --violet: 186, 158, 255; --grey: 160, 169, 179;
   --keyword: #dba6f2; --string: #9fd49b; --number: #e6b673; --comment: #9aa3ad;
   --function: #8ab8ff; --type: #7fd0e0; --name: #e6b673; --tag: #ff9b93;
-  color-scheme: dark;
+  color: var(--text); background-color: var(--ground); color-scheme: dark;
 }
 """
 
@@ -51,9 +52,9 @@ _CARD = """\
 hr { border: 0; border-top: 1px solid var(--line); margin-block: 1em; height: 0; }
 .side > :first-child, .side > [dir] > :first-child { margin-top: 0; }
 .side > :last-child, .side > [dir] > :last-child { margin-bottom: 0; }
-.empty, .missing { color: var(--warn); font-style: italic; }
+.missing { color: var(--warn); font-style: italic; }
 .cloze { color: var(--cloze); font-weight: 600; }
-.rtl, [dir="rtl"] { direction: rtl; text-align: right; }
+[dir="rtl"] { direction: rtl; text-align: right; }
 [dir] p, [dir] li, [dir] th, [dir] td, [dir] h1, [dir] h2, [dir] h3, [dir] h4, [dir] h5, [dir] h6 {
   unicode-bidi: isolate;
 }
@@ -62,13 +63,11 @@ hr { border: 0; border-top: 1px solid var(--line); margin-block: 1em; height: 0;
 _TEXT = """\
 p, .paragraph { margin: 0.6em 0; }
 a { color: var(--link); }
-sub, sup { line-height: 0; }
+sub, sup { line-height: 0; font-size: 0.75em; }
 h1, h2, h3, h4, h5, h6 { font-size: 1.1em; line-height: 1.3; margin: 0.8em 0 0.4em; }
 mark { padding: 0 0.1em; border-radius: 3px; }
 mark { background-color: var(--mark); color: var(--mark-text); }
 mark .cloze, .cloze mark { color: inherit; }
-.tag { color: var(--faint); background-color: var(--raised); border-radius: 1em; }
-.tag { padding: 0.05em 0.5em; font-size: 0.85em; }
 blockquote { margin: 0.6em 0; padding-inline-start: 0.8em; }
 blockquote { border-inline-start: 3px solid var(--line); }
 blockquote > :first-child { margin-top: 0; }
@@ -175,7 +174,7 @@ summary.callout-title::after {
   transform: rotate(-45deg);
 }
 details[open] > summary.callout-title::after { transform: rotate(45deg); vertical-align: 0.25em; }
-.callout { --tint: var(--blue); --icon: NOTE; }
+.callout { --tint: var(--blue); --icon: NOTE; --raised: rgba(127, 127, 127, 0.14); }
 """
 
 CALLOUTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
