@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench golden clean
+.PHONY: help demo test check bench gallery golden clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,11 @@ check: $(VENV)/dev.installed ## Check style, types and the direction of imports
 bench: $(VENV)/run.installed ## Measure exports of 1,000 to 100,000 cards (or SIZES="...")
 	@$(BIN)/python -m benchmarks.export $(SIZES)
 	@$(BIN)/python -m benchmarks.render
+
+GALLERY ?= build/gallery
+
+gallery: $(VENV)/test.installed ## Take pictures of cards with Chromium, into build/gallery (or GALLERY=...)
+	@$(BIN)/python -m tests.gallery $(GALLERY)
 
 golden: $(VENV)/test.installed ## Write the golden expectations anew, then show what changed
 	@echo "Writing the golden expectations anew: read the difference before you commit it."
