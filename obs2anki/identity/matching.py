@@ -110,8 +110,9 @@ class _Pools:
         """How telling each word of the vault is."""
         from obs2anki.identity.words import Words
 
-        texts = [text for o in self.vault[0] for text in (o.entry.question, o.entry.answer)]
-        return Words([*texts, *(text for c in self.vault[1] for text in (c.question, c.answer))])
+        then = [text for o in self.vault[0] for text in (o.entry.question, o.entry.answer)]
+        now = [text for c in self.vault[1] for text in (c.question, c.answer)]
+        return Words(then, now)
 
     @cached_property
     def reviewed(self) -> bool:
@@ -365,7 +366,13 @@ def _reworded(pools: _Pools) -> None:
     """Same document, and much of the text, the reviews or the neighbours are the same.
 
     The best pairs are taken first; a pair that has a rival nearly as good is taken by nobody.
+    What is known then may stand beside what is not, so that there is a second look.
     """
+    _take_likely(pools)
+    _take_likely(pools)
+
+
+def _take_likely(pools: _Pools) -> None:
     olds: defaultdict[Hashable, list[_Old]] = defaultdict(list)
     new: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
     for old in pools.olds.values():
@@ -373,8 +380,7 @@ def _reworded(pools: _Pools) -> None:
     for candidate in pools.new.values():
         new[candidate.cloze, candidate.path].append(candidate)
     for place in olds.keys() & new.keys():
-        likely = _likely(pools, olds[place], new[place])
-        _take_best(pools, likely)
+        _take_best(pools, _likely(pools, olds[place], new[place]))
 
 
 PASSES: tuple[Callable[[_Pools], None], ...] = (
@@ -386,7 +392,6 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _moved_and_returned,
     _same_question,
     _reworded,
-    _reworded,  # beside those that are known by now
     _same_question_elsewhere,
 )
 """From strong evidence to weak; the order is the rule."""
@@ -667,7 +672,9 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
         return 0.0
     if only and _says_enough(text) and not doubt:
         return 0.25
-    if doubt or not beside:
+    if doubt:
+        return 0.9
+    if not beside:
         return 0.8 if alone or same == "answer" else 0.9
     if other.only_grown:
         return 0.35 if alone or same == "answer" else 0.9
@@ -750,9 +757,25 @@ def _findings(pools: _Pools) -> list[Diagnostic]:
             candidate = pools.new[index]
             names = " and ".join(f'"{e.question[:60]}" ({e.path})' for e in entries[:2])
             found.append(diagnostics.at("O802", candidate.path, candidate.line, names))
-    others = _grouped(pools.olds.values(), lambda o: (o.path, o.entry.question_digest))
+    left = _grouped(pools.olds.values(), lambda old: (old.cloze, old.path))
     for candidate in pools.new.values():
-        same = others.get((candidate.path, candidate.question_digest), [])
-        if any(old.cloze is not candidate.cloze for old in same):
+        others = left.get((not candidate.cloze, candidate.path), [])
+        if any(_turned_into(pools, old, candidate) for old in others[:_MOST_TURNED]):
             found.append(diagnostics.at("O803", candidate.path, candidate.line))
     return found
+
+
+_MOST_TURNED = 100
+"""Entries that are looked at for one flashcard of the other notetype."""
+
+
+def _turned_into(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether a flashcard was rewritten as a cloze, or a cloze as a question."""
+    if old.texts[0] == new.question_digest:
+        return True
+    then, now = old.entry.question, new.question
+    if old.cloze:
+        now += f" {new.answer}"
+    else:
+        then += f" {old.entry.answer}"
+    return bool(pools.beside(old, new)) and pools.words.compared(then, now).kept > _MOST_WORDS

@@ -23,11 +23,11 @@ _DIGIT = re.compile(r"\d")
 _UNSPACED = "\u2e80"
 """From here on scripts put no spaces between words."""
 
-SAMPLE = 20_000
+SAMPLE = 10_000
 """Texts that are counted at most; more would not change what is rare."""
 
-_NAME = 6
-"""Texts up to which a word is a name: a flashcard counts twice or more, then and now."""
+_NAME = 3
+"""Texts up to which a word is a name: a flashcard often says it in question and answer."""
 
 _NEARLY = 75
 """Out of 100: how alike two words are that are one word, misspelt or inflected."""
@@ -56,14 +56,14 @@ SAME = Compared(1.0, telling_kept=True, only_grown=True, name_kept=True, kept=1.
 class Words:
     """How telling each word of a vault is."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        """Count the words of `texts`, of many only some."""
-        step = max(len(texts) // SAMPLE, 1)
-        counted = texts[::step]
-        self._count: Counter[str] = Counter()
-        for text in counted:
-            self._count.update(set(words(text)))
-        self._texts = len(counted)
+    def __init__(self, then: Sequence[str], now: Sequence[str]) -> None:
+        """Count the words of the vault's texts before and after an edit, of many only some.
+
+        The greater count tells: what nobody edited is in both, and no commoner for that.
+        """
+        before, after = _counted(then), _counted(now)
+        self._count = before | after
+        self._texts = max(len(then), len(now)) // _step(max(then, now, key=len))
 
     def weight(self, word: str) -> float:
         """How telling a word is: more than 0, and the more the rarer."""
@@ -91,7 +91,7 @@ class Words:
         return Compared(weight / total, kept, not lost or not added, name, share)
 
     def _most_telling(self, counted: Counter[str]) -> str:
-        return max(counted, key=lambda word: (self.weight(word), word))
+        return max(counted, key=lambda word: (self.weight(word), len(word), word))
 
     def _sum(self, counted: Counter[str]) -> float:
         return sum(self.weight(word) * times for word, times in counted.items())
@@ -112,6 +112,18 @@ class Words:
                 longer = max(len(word), len(best[0]))
                 found.append((word, best[0], 1 - best[1] / longer))
         return found
+
+
+def _step(texts: Sequence[str]) -> int:
+    return max(len(texts) // SAMPLE, 1)
+
+
+def _counted(texts: Sequence[str]) -> Counter[str]:
+    """In how many of the texts each word stands."""
+    count: Counter[str] = Counter()
+    for text in texts[:: _step(texts)]:
+        count.update(set(words(text)))
+    return count
 
 
 def words(text: str) -> list[str]:

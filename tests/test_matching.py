@@ -1,0 +1,132 @@
+"""Which GUID a flashcard has after an edit: documents before and after, as one writes them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from obs2anki import identity
+from obs2anki.data import DeckName, Entry, Flashcard
+from tests import written
+
+
+def ledger(flashcards: list[Flashcard]) -> tuple[Entry, ...]:
+    """What the ledger remembers after an export of these."""
+    assigned, _ = identity.assign(flashcards, "obs2anki")
+    fates = [
+        identity.Fate(DeckName("d"), "", 0, 0, identity.keep(f, None, ()).remembered)
+        for f in flashcards
+    ]
+    return identity.remembered(flashcards, assigned, fates, (), date(2024, 5, 1))
+
+
+def followed(before: str, after: str) -> list[str | None]:
+    """For each flashcard after an edit: the question that had its GUID before; None = new."""
+    entries = ledger(written.flashcards(before))
+    known = {entry.guid: entry.question for entry in entries}
+    assigned, _ = identity.assign(written.flashcards(after), "obs2anki", entries)
+    return [known.get(one.guid) for one in assigned]
+
+
+def told(before: str, after: str) -> list[str]:
+    """The codes of what the edit makes the run say."""
+    entries = ledger(written.flashcards(before))
+    _, found = identity.assign(written.flashcards(after), "obs2anki", entries)
+    return [finding.code for finding in found]
+
+
+DOCUMENT = """\
+What is water made of?;; Hydrogen and oxygen
+Is Norway a member of the EU?;; No
+Boiling point at sea level?;; 100 °C
+Is Iceland a member of the EU?;; No
+Who found oxygen?;; Priestley
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Would Norway be a member of the EU?;; No",
+        "Is Norway, as of today, a member of the EU?;; No",
+        "Norway: member of the EU?;; No",
+        "Is Norway a member of the EU?;; Not yet",
+        "Is Norway a member of the EU?;; It has voted against it twice",
+        "Is Norway in fact a member of the EU?;; No, never",
+    ],
+)
+def test_what_stands_where_it_stood_with_one_side_the_same_is_the_same(line: str) -> None:
+    after = DOCUMENT.replace("Is Norway a member of the EU?;; No", line)
+    assert followed(DOCUMENT, after)[1] == "Is Norway a member of the EU?"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Is Sweden a member of the EU?;; Yes",
+        "Is Sweden a member of the EU?;; No",
+        "Capital of Norway?;; Oslo",
+        "Does lead float?;; No",
+    ],
+)
+def test_another_flashcard_in_its_place_is_another(line: str) -> None:
+    after = DOCUMENT.replace("Is Norway a member of the EU?;; No", line)
+    assert followed(DOCUMENT, after)[1] is None
+
+
+def test_a_search_and_replace_of_every_question_loses_nothing() -> None:
+    before = "# Flu\n\nSymptoms?;; Fever, cough\n\n# Asthma\n\nSymptoms?;; Cough, short breath\n"
+    after = before.replace("Symptoms", "Signs")
+    assert followed(before, after) == ["Symptoms?", "Symptoms?"]
+
+
+def test_numbers_that_differ_are_other_flashcards() -> None:
+    before = "What does paragraph 17a say?;; Rule 17a applies\n"
+    after = "What does paragraph 18a say?;; Rule 18a applies\n"
+    assert followed(before, after) == [None]
+
+
+def test_a_review_that_stood_below_another_flashcard_speaks_against_it() -> None:
+    before = (
+        "Is Norway a member of the EU?;; No\n"
+        "Boiling point of water?;; 100 °C\n<!--SR:!2024-05-01,3,250-->\n"
+        "Who found oxygen?;; Priestley\n"
+    )
+    after = (
+        "Boiling point?;; it depends\n"
+        "Is Malta a member of the EU?;; No\n<!--SR:!2024-05-01,3,250-->\n"
+        "Who found oxygen?;; Priestley\n"
+    )
+    assert followed(before, after)[1] is None
+
+
+def test_of_twins_that_are_reworded_alike_none_is_lost() -> None:
+    question = "What keeps a cell together?"
+    before = f"{question};; Its wall\nmore;; to learn\n{question};; Its wall\n"
+    after = before.replace("keeps", "holds")
+    assert followed(before, after) == [question, "more", question]
+    assert told(before, after) == []
+
+
+def test_of_twins_one_stays_when_the_other_leaves() -> None:
+    before = "x;; y\nQ;; A\nQ;; A\nv;; w\n"
+    assert followed(before, "v;; w\nQ;; A\nx;; y\n")[1] == "Q"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Capital of Norway?;; Oslo\n", "The capital of Norway is ==Oslo==\n"),
+        ("The capital of Norway is ==Oslo==\n", "Capital of Norway?;; Oslo\n"),
+    ],
+)
+def test_a_flashcard_rewritten_as_another_notetype_is_told(before: str, after: str) -> None:
+    assert followed(before, after) == [None]
+    assert told(before, after) == ["O803"]
+
+
+def test_a_cloze_that_is_new_beside_other_flashcards_is_not_called_rewritten() -> None:
+    before = "Capital of Norway?;; Oslo\nCapital of Sweden?;; Stockholm\n"
+    after = "Capital of Norway?;; Oslo\nThe ==fjords== are deep\n"
+    assert told(before, after) == []
