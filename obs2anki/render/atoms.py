@@ -100,6 +100,10 @@ class Shelf:
         """`text` with the source of every atom in place of its token, and no other token."""
         return TOKEN.sub(lambda m: self._source(m[1], m[2]), text)
 
+    def source_in_tag(self, tag: str) -> str:
+        """The same for a tag, whose values stand between double quotes."""
+        return TOKEN.sub(lambda m: attribute(self._source(m[1], m[2])), tag)
+
     def source_of_url(self, url: str) -> str:
         """The same for a URL, in which Markdown has percent-encoded the tokens."""
         plain = _ENCODED.sub(lambda m: quote(self._source(chr(0xFDD0 + int(m[1])), m[2])), url)

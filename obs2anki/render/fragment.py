@@ -442,7 +442,7 @@ def _several_lines(text: str, shelf: Shelf) -> str:
     steps: list[Callable[[list[str]], list[str]]] = []
     if text[0] in " \t":
         steps.append(_dedented)
-    if ("    " in text or "\t" in text) and _WIDE_GAP.search(text):
+    if ("\t" in text or "    " in text) and _WIDE_GAP.search(text):
         steps.append(_without_code_by_indentation)
     if ">" in text and (">>>>" in text or "> > > >" in text):
         steps.append(lambda lines: [_shallow(line) for line in lines])

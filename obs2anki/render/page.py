@@ -67,20 +67,22 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
         result = _Walk(shelf, links).over(result, _PIECE)
     elif shelf.callouts:
         result = _Walk(shelf, links).over(result, _OWN_PIECE_OR_QUOTE)
-    elif _holds_links(markdown, result) or ("<code" in result and not shelf.empty):
+    elif _holds_links(markdown, result) or (not shelf.empty and "<code" in result):
         result = _Walk(shelf, links).over(result, _OWN_PIECE)
     elif shelf.atoms:
         result = _Walk(shelf, links).over_tokens(result)
-    if "\\]" in result:
+    if shelf.atoms and "\\]" in result:
         result = _AFTER_DISPLAY.sub(r"\1", result)
     if shelf.opened and "<details" in result:
         result = _unfolded(result)
-    return _unwrapped(code.coloured(result).rstrip("\n"))
+    if raw or "`" in markdown or "~" in markdown:
+        result = code.coloured(result)
+    return _unwrapped(result.rstrip("\n"))
 
 
 def _holds_links(markdown: str, result: str) -> bool:
     """Whether there are links or images in a result; the first look is a quick one."""
-    may = "[" in markdown or "://" in markdown or "@" in markdown or "www." in markdown
+    may = "[" in markdown or ":" in markdown or "@" in markdown or "www." in markdown
     return may and ("<a " in result or "<img" in result)
 
 
@@ -405,7 +407,7 @@ class _Walk:
                 end, self.title_end = self.title_end, ""
                 return end + _CONTENT
         if _TOKEN_IN_TAG.search(match[0]):
-            return self.shelf.source(match[0])
+            return self.shelf.source_in_tag(match[0])
         return match[0]
 
     def _token(self, token: str, kind: str, number: str) -> str:
