@@ -87,6 +87,7 @@ HOSTILE = (
         "<form>",
     ),
     *("\x00", "\x1f", "\ud800", "\ufdd0", "·\ufdd30\ufdd1·", "\u2028", "[sound:x.mp3]", "[latex]"),
+    *('<b title="< ', '"onclick="x', '$"onclick=x$', '![[cell.png|" onclick="x]]', '">'),
     *('<p title="', "<input onfocus=x autofocus>", "<video src=javascript:x>", "<base href=x>"),
     *("![[cell.png|<b>]]", '![[cell.png|"onerror="x]]', "[[cell|<script>]]", "<table><a></table>"),
 )
