@@ -626,7 +626,7 @@ def _basic_likeness(
     elif _is_in_place_touched(pools, old, new, question, answer):
         needed = 0.0
     elif question.only_grown and answer.only_grown:
-        needed = 0.4
+        needed = 0.4 if beside else 0.8
     elif beside and _nearly_same(old, new, question, answer):
         needed = 0.3
     else:
