@@ -486,6 +486,7 @@ _QUOTES = re.compile(r"(?:[ \t]{0,3}>[ ]?)*")
 _WIDE_GAP = re.compile(r"[\n>*+.)-] {0,4}(?:(?<=    )|\t)")
 _ITEM_MARKS = frozenset("-*+0123456789")
 _ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
+_INDENTING = frozenset(" \t>") | _ITEM_MARKS
 # What most lists are made of: the same as below, quicker.
 _PLAIN_ITEM = re.compile(r"(\t*)[-*+] [^\s\d>*+_-]")
 _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines
@@ -501,6 +502,10 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
     items: list[tuple[int, int]] = []  # columns of the items' content: as found, as written
     depth = 0
     for line in lines:
+        if line and line[0] not in _INDENTING:
+            depth, items = 0, []
+            result.append(line)
+            continue
         if not depth and (item := _PLAIN_ITEM.match(line)):
             column = 4 * len(item[1])
             while items and column < items[-1][0]:
