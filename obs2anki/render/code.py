@@ -108,7 +108,9 @@ def _span(kind: str, text: str) -> str:
 # ---------------------------------------------------------------- Pygments
 
 
-@lru_cache(maxsize=2048)  # a side is rendered again whenever its document has changed
+# A short block costs 60 to 300 microseconds, ten times a side without code; from the cache, ten. A
+# side is rendered again whenever its document has changed.
+@lru_cache(maxsize=2048)
 def _runs(lexer: str, code: str) -> tuple[Run, ...]:
     """The code in runs of one class each; none if it is to stay plain."""
     if len(code) > MOST_CHARACTERS or _RUNAWAY.search(code):
