@@ -533,6 +533,7 @@ class Watch:
             self.rest(max(QUIET / 2, self.took))
         if not self.waker.works():
             self.poll("it has ceased to")
+            return  # to look at once: there may have been changes
         self.woken = False
         while not self.woken and (left := until - self.clock()) > 0:
             self.woken = self.waker.wait(min(left, BREATH))
