@@ -583,7 +583,7 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
     entry = old.entry
     question = _side(pools, entry.question, new.question, old.texts[0] == new.texts[0])
     if old.cloze:
-        sure = _cloze_likeness(old, new, question)
+        sure = _cloze_likeness(pools, old, new, question)
     else:
         answer = _side(pools, entry.answer, new.answer, old.texts[1] == new.texts[1])
         sure = _basic_likeness(pools, old, new, question, answer)
@@ -643,7 +643,7 @@ def _is_in_place_touched(
     told = question.telling_kept or _same_reviews(old, new)
     # Where a word was exchanged on either side, what they share may be a frame.
     grown = question.only_grown or answer.only_grown
-    return told and grown and question.kept >= 2 / 3 and answer.kept > _MOST_WORDS
+    return told and grown and question.kept >= 2 / 3 and answer.kept >= _MOST_WORDS
 
 
 def _nearly_same(old: _Old, new: Candidate, question: Compared, answer: Compared) -> bool:
@@ -732,14 +732,17 @@ def _has_anothers_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
     return bool(theirs) and old.entry.guid not in theirs
 
 
-def _cloze_likeness(old: _Old, new: Candidate, question: Compared) -> float:
+def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> float:
     """A cloze text in which other words are asked for is soon another flashcard."""
     then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
-    if kept == 1:
-        telling = len(new.asked) > 1 or question.telling_kept or question.only_grown
-        needed = 0.35 if telling else 0.65
-    elif kept >= 0.5 and (question.telling_kept or question.only_grown):
+    beside = pools.beside(old, new)
+    telling = question.telling_kept or question.only_grown
+    if kept == 1 and beside == 2 and question.kept > _MOST_WORDS and not _doubtful(pools, old, new):
+        needed = 0.0
+    elif kept == 1:
+        needed = 0.35 if len(new.asked) > 1 or (telling and beside) else 0.65
+    elif kept >= 0.5 and telling and beside:
         needed = 0.5
     else:
         needed = 0.75 if question.only_grown else 0.9
