@@ -409,7 +409,7 @@ def rename(vault: Vault, editor: Editor) -> Vault:
     def change(manuscript: Manuscript) -> Manuscript:
         folder, _, name = manuscript.path.rpartition("/")
         if editor.chance(0.5):
-            folder = editor.author.name()
+            folder = f"{editor.author.name()} {manuscript.number}"
         if not folder or editor.chance(0.6):
             name = f"{editor.author.name()} {manuscript.number}.md"
         return replace(manuscript, path=f"{folder}/{name}".lstrip("/"))
@@ -457,8 +457,10 @@ def split(vault: Vault, editor: Editor) -> Vault:
             continue
         cut = editor.author.random.randrange(2, len(parts) - 1)
         stem = manuscript.path.removesuffix(".md")
-        path = editor.author.one((f"{stem} continued.md", f"{editor.author.name()}.md"))
         number = editor.author.number()
+        path = editor.author.one(
+            (f"{stem} continued {number}.md", f"{editor.author.name()} {number}.md")
+        )
         result.append(replace(manuscript, parts=parts[:cut]))
         result.append(
             Manuscript(number, path, (Heading(1, "Continued"), *parts[cut:]), manuscript.tag)
