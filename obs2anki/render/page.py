@@ -118,6 +118,7 @@ def _options(
     """Comrak's options; maths and wikilinks never get that far, so they are off."""
     extension = comrak.ExtensionOptions()
     extension.autolink = True
+    extension.cjk_friendly_emphasis = True  # `**重要：**これ`, as Obsidian's editor shows it
     extension.highlight = True
     extension.strikethrough = True
     extension.table = tables
@@ -134,6 +135,12 @@ def _options(
 
 
 # ---------------------------------------------------------------- raw HTML
+
+_TAGS = nh3.ALLOWED_TAGS | {
+    *("audio", "video", "source", "input", "section", "main", "font", "big", "tfoot")
+}
+_WITH_CONTENT = {"script", "style"}
+"""Tags that go with all that they hold; of others only the tags go."""
 
 _MEDIA_ATTRIBUTES = {"src", "width", "height"}
 _PLAYER_ATTRIBUTES = _MEDIA_ATTRIBUTES | {"controls", "loop", "muted"}
@@ -199,11 +206,10 @@ def _cleaner() -> nh3.Cleaner:
     attributes["font"] = {"color", "face", "size"}
     attributes["ol"] = {"start", "type", "reversed"}
     return nh3.Cleaner(
-        tags=nh3.ALLOWED_TAGS
-        | {"audio", "video", "source", "input", "section", "main", "font", "big", "tfoot"},
+        tags=_TAGS,
         attributes=attributes,
         tag_attribute_values={"input": {"type": {"checkbox"}}},
-        clean_content_tags={"script", "style"},
+        clean_content_tags=_WITH_CONTENT,
         filter_style_properties=set(_STYLES),
         # What `links` refuses with a finding has to get there.
         url_schemes={*_links.SCHEMES, *_links.REFUSED},
@@ -212,25 +218,14 @@ def _cleaner() -> nh3.Cleaner:
 
 
 # A tag whose values may hold `<` and `>`, as in `srcdoc="<p>"`; else one that ends at the first.
-_REST_OF_TAG = (
-    r"""\b(?:[^"'<>]*+(?:(?:"[^"]{0,2000}+"|'[^']{0,2000}+')[^"'<>]*+){0,16}+>|[^<>]*>)"""
-)
-_NOT_HTML = """
-    iframe noembed noframes noscript plaintext template textarea title xmp
-    applet button marquee object option optgroup select
-    animate circle defs desc ellipse filter g line marker mask metadata mpath path pattern polygon
-    polyline rect set stop svg switch symbol text tspan use view
-    annotation annotation-xml apply bind ci cn csymbol lambda maction maligngroup malignmark math
-    menclose merror mfenced mfrac mglyph mi mlabeledtr mlongdiv mmultiscripts mn mo mover mpadded
-    mphantom mprescripts mroot mrow ms mscarries mscarry msgroup msline mspace msqrt msrow mstack
-    mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics share
-"""
-# A browser reads what these hold as other than HTML, or a `</p>` in them as that of another
-# paragraph, or nh3 drops it as what SVG and MathML alone have; unclosed (`copy <path> to ...`)
-# each would take the rest of the side along.
-_OPAQUE = re.compile(f"</?(?:{'|'.join(_NOT_HTML.split())}){_REST_OF_TAG}", re.IGNORECASE)
+_REST_OF_TAG = r"""(?:[^"'<>]*+(?:(?:"[^"]{0,2000}+"|'[^']{0,2000}+')[^"'<>]*+){0,16}+>|[^<>]*>)"""
+# A browser reads what some others hold as other than HTML (`<template>`, `<title>`), or a `</p>`
+# in them as that of another paragraph, and nh3 drops it in those that SVG and MathML alone have:
+# `#include <list>`, `vector<int>` or `copy <path> to ...` would take the rest of the side along.
+_KNOWN = "|".join(sorted(_TAGS | _WITH_CONTENT | {"image"}))
+_UNKNOWN_TAG = re.compile(rf"</?(?!(?:{_KNOWN})[\s/>])[a-z]{_REST_OF_TAG}", re.IGNORECASE)
 # What shows a page of its own, or would send something to one.
-_FRAME = re.compile("<(embed|form|frame|iframe|object)" + _REST_OF_TAG, re.IGNORECASE)
+_FRAME = re.compile("<(embed|form|frame|iframe|object)\\b" + _REST_OF_TAG, re.IGNORECASE)
 _ADDRESS = {"embed": "src", "form": "action", "frame": "src", "iframe": "src", "object": "data"}
 _RAW_ATTRIBUTE = re.compile(
     r"""([a-z-]{1,32})\s{0,32}=\s{0,32}(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""", re.IGNORECASE
@@ -248,7 +243,7 @@ def _sanitised(result: str, shelf: Shelf) -> str:
     result = _UNFINISHED.sub("&lt;", result)
     seen: set[str] = set()
     result = _FRAME.sub(lambda match: _link_to(match[1].lower(), match[0], shelf, seen), result)
-    return _cleaner().clean(_OPAQUE.sub("", _without_drawings(result)))
+    return _cleaner().clean(_UNKNOWN_TAG.sub("", _without_drawings(result)))
 
 
 def _link_to(name: str, tag: str, shelf: Shelf, seen: set[str]) -> str:
