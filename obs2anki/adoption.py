@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from obs2anki import build, identity, ledger, vault
+from obs2anki.ankitext import clean, clean_tag
 from obs2anki.build import Request, Round, Step
 from obs2anki.data import (
     Diagnostic,
@@ -32,7 +33,6 @@ from obs2anki.data import (
     VaultPath,
 )
 from obs2anki.destinations import collection_notes
-from obs2anki.destinations.anki2 import clean, clean_tag
 from obs2anki.destinations.collection_notes import OURS, Stored
 from obs2anki.destinations.field_text import origin, plain, read_cloze, unnamed
 from obs2anki.diagnostics import Obs2ankiError

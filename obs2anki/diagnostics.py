@@ -5,7 +5,7 @@ One code, one row in RULES. A stage makes a finding with `diagnostics.at(...)`:
     diagnostics.at("O401", path, line, "2024-04-22")
 
 Codes keep their meaning for ever: O1 settings and vault, O2 documents, O3 flashcards,
-O4 reviews, O5 clozes, O6 links and media, O7 decks and tags, O8 identity.
+O4 reviews, O5 clozes, O6 links and media, O7 decks and tags, O8 identity, O9 Anki.
 """
 
 from __future__ import annotations
@@ -90,6 +90,9 @@ RULES: dict[str, Rule] = {
     "O801": Rule(I_, "same question twice", "The same question stands at {0}.", "Nothing is to be done if you mean it; else delete one of the two, or word it otherwise."),
     "O802": Rule(W_, "cannot tell flashcards apart", "This flashcard may be one of two that were exported before: {0}. It gets a new note, and the old ones stay as they are.", "To decide it, give the flashcard a block id (such as ^norway) before you reword it."),
     "O803": Rule(I_, "another notetype", "This flashcard became a cloze, or ceased to be one. Anki cannot merge the two, so it is a new note.", "The old note stays in Anki until you delete it."),
+    # -- O9 Anki
+    "O901": Rule(W_, "edited on both sides", "{0} of this flashcard was edited here and in Anki; Anki's text stays.", "Let both say the same, or decide: --prefer vault or --prefer anki."),
+    "O902": Rule(W_, "note of another notetype", "Anki has the note of this flashcard under another notetype, or in another vault's name; it was left alone.", "In Anki, change its notetype back or delete it, and sync again."),
 }
 
 

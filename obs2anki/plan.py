@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from obs2anki import check, cloze, diagnostics, identity, schedule, yields
+from obs2anki.ankitext import clean_fields
 from obs2anki.data import (
     NEW,
     Card,
@@ -324,7 +325,7 @@ def _fields(
 
 def _state(fields: Mapping[str, str], tags: tuple[str, ...], deck: DeckName) -> str:
     """Digests of fields, tags and deck: what obs2anki wrote last, for a later comparison."""
-    content = (fields[name] for name in sorted(fields))
+    content = clean_fields(tuple(fields[name] for name in sorted(fields)))
     return " ".join((identity.digest(*content), _digest(tags), _digest((deck,))))
 
 

@@ -71,6 +71,8 @@ NOT_SHOWN = {
     "O609": "a document of fifty thousand characters",
     "O610": "a server decides",
     "O611": "a file's permissions decide",
+    "O901": "what Anki holds decides",
+    "O902": "what Anki holds decides",
 }
 """Findings that no example on a page can show, and why."""
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import sqlite3
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -24,6 +22,7 @@ from typing import Any
 
 import genanki
 
+from obs2anki.ankitext import clean_deck, clean_fields, clean_tag
 from obs2anki.data import Card, CardState, DeckName, Note, Notetype, Plan, Scheduling
 from obs2anki.notetypes import DEFINITIONS, MOD, Field, Template
 
@@ -35,9 +34,6 @@ CREATED = 1411128000
 
 DEFAULT_DECK = 1
 """The id that Anki keeps for the deck "Default"."""
-
-DEEPEST_DECK = 11
-"""Levels of decks; one more aborts the whole import."""
 
 TYPE_AND_QUEUE = {
     CardState.NEW: (0, 0),
@@ -65,42 +61,6 @@ def database(plan: Plan) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-# ---------------------------------------------------------------- text as Anki keeps it
-
-_DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    r"""`text` as Anki stores it: NFC, no control characters but tab and newline.
-
-    Anki drops the others in silence, but for \x1f and lone surrogates: those abort the import.
-    """
-    text = _DROPPED.sub("", text)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
-
-
-def clean_fields(fields: tuple[str, ...]) -> list[str]:
-    """`clean` for each; a look at all of them at once is enough for most notes."""
-    together = "".join(fields)
-    harmless = together.isprintable() or not _DROPPED.search(together)
-    if harmless and (together.isascii() or unicodedata.is_normalized("NFC", together)):
-        return list(fields)  # a part of a text in NFC is in NFC
-    return [clean(field) for field in fields]
-
-
-@lru_cache(maxsize=10_000)
-def clean_tag(tag: str) -> str:
-    """`tag` as Anki stores it: white space is `_`, and no part between `::` is empty."""
-    parts = ("_".join(clean(part).split()) for part in tag.split("::"))
-    return "::".join(part for part in parts if part)
-
-
-def clean_deck(name: DeckName) -> tuple[str, ...]:
-    """The parts of a deck's name as Anki stores them, at most as many as it can hold."""
-    parts = (" ".join(clean(part).split()) for part in name.split("::"))
-    return tuple(part for part in parts if part)[:DEEPEST_DECK] or ("Default",)
 
 
 # ---------------------------------------------------------------- rows
