@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from obs2anki import build, identity, ledger, vault
 from obs2anki.ankitext import clean, clean_tag
-from obs2anki.build import Request, Round, Step
+from obs2anki.build import Request, Round
 from obs2anki.data import (
     Diagnostic,
     Entry,
@@ -36,6 +36,7 @@ from obs2anki.destinations import collection_notes
 from obs2anki.destinations.collection_notes import OURS, Stored
 from obs2anki.destinations.field_text import origin, plain, read_cloze, unnamed
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.harvest import Step
 from obs2anki.identity.matching import Candidate, match
 from obs2anki.notetypes import FIELDS
 from obs2anki.report import Wording
@@ -94,7 +95,7 @@ class Adoption:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def adopt(request: Request, source: Path, step: Step = lambda sources: sources) -> Adoption:
+def adopt(request: Request, source: Path, step: Step = lambda documents: documents) -> Adoption:
     """Rebuild the ledger of a vault from the notes in `source`, and save it.
 
     Raises Obs2ankiError, and writes nothing, where there is a ledger already or none can be

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from functools import cache, partial
 from pathlib import Path
-from types import MappingProxyType
 
-from obs2anki import ledger, plan, settings, vault, yields
-from obs2anki.data import Delivery, Diagnostic, Plan, Severity, Source, VaultPath
+from obs2anki import harvest, ledger, plan, settings, vault
+from obs2anki.cache import Cache
+from obs2anki.data import Delivery, Diagnostic, Plan, Severity
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.harvest import Step
 from obs2anki.ledger import Ledger
-from obs2anki.media import MEGABYTE, Library
 from obs2anki.settings import Settings
 
 
@@ -38,6 +37,8 @@ class Request:
     """Settings from the command line."""
     stateless: bool = False
     """Whether to do without a ledger."""
+    cache: Path | None = None
+    """The folder where caches lie; None = without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,9 @@ class Outcome:
 
 
 Deed = Callable[[Round], Outcome]
-Step = Callable[[Iterable[Source]], Iterable[Source]]
 
 
-def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
+def prepare(request: Request, step: Step = lambda documents: documents) -> Round:
     """Read and plan the vault of `request`; `step` may watch the documents go by.
 
     Raises Obs2ankiError where the vault, its settings or its ledger cannot be read.
@@ -112,7 +112,7 @@ def prepare(request: Request, step: Step = lambda sources: sources) -> Round:
 
 def rehearse(request: Request, known: Ledger) -> Round:
     """The round that `prepare` would make if `known` were the vault's ledger."""
-    return _prepared(request, lambda _: known, lambda sources: sources)
+    return _prepared(request, lambda _: known, lambda documents: documents)
 
 
 def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], step: Step) -> Round:
@@ -129,18 +129,23 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         if not in_force.decided("namespace"):
             in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
     closed = tuple(d.path for d in contents.diagnostics if d.code == "O105")
-    read = plan.Vault(name, contents.sources, contents.ignored, contents.unread, closed)
+    read = plan.Vault(name, (), (), contents.unread, closed)
     clock = plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
     entries = known.entries if known is not None else ()
-    files = library(contents, in_force)
-    planned = plan.of(_harvest(read, in_force, files, step), in_force, files, clock, entries, found)
+    field = harvest.Field(contents, in_force, name)
+    store = Cache.of(request.cache, request.vault) if request.cache is not None else None
+    yielded = harvest.gathered(field, step, store)
+    planned = plan.of(plan.Harvest(read, yielded), in_force, field.library, clock, entries, found)
     if in_force.media.download and planned.online:
         from obs2anki import downloads
 
         # Only a plan knows what its cards show.
         fetched = downloads.fetch(planned.online, in_force.media.max_size)
-        files = library(contents, in_force, fetched=fetched)
-        planned = plan.make(read, in_force, files, clock, entries, found)
+        field = harvest.Field(contents, in_force, name, fetched)
+        yielded = tuple(field.yielded(one.path) if one.online else one for one in yielded)
+        planned = plan.of(
+            plan.Harvest(read, yielded), in_force, field.library, clock, entries, found
+        )
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(
         root=contents.root,
@@ -158,7 +163,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
 def run(
     request: Request,
     deed: Deed,
-    step: Step = lambda sources: sources,
+    step: Step = lambda documents: documents,
     patience: float | None = None,
 ) -> Outcome:
     """Prepare a round and do `deed` with it, while no other run is at the same ledger.
@@ -195,43 +200,9 @@ def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
 
 def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]:
     in_force, found = vault.find_settings(request.vault, request.options)
-    contents = vault.read(request.vault, in_force)
-    in_force, proved = settings.proved_separators(in_force, contents.sources)
+    contents = vault.read(request.vault, in_force, lambda _: False)
+    in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
     return in_force, contents, [*found, *contents.diagnostics, *proved]
-
-
-def library(
-    contents: vault.Contents,
-    in_force: Settings,
-    digest: Callable[[Path], tuple[str, int]] | None = None,
-    fetched: Mapping[str, Path | str] = MappingProxyType({}),
-) -> Library:
-    """The files that links may name, and those that were `fetched` from the web, by address.
-
-    `digest` reads a file; None = as it has to be for an export.
-    """
-    return Library(
-        contents.file,
-        contents.files,
-        in_force.obsidian,
-        in_force.media.max_size,
-        digest or partial(vault.digest, most=in_force.media.max_size * MEGABYTE),
-        _texts(contents),
-        fetched,
-    )
-
-
-def _harvest(read: plan.Vault, in_force: Settings, files: Library, step: Step) -> plan.Harvest:
-    """What every document yields, one after the other."""
-    taken = (yields.of(source, in_force, files, read.name) for source in step(read.sources))
-    ignored = (yields.left_out(source, "ignored") for source in read.ignored)
-    return plan.Harvest(read, (*taken, *ignored))
-
-
-def _texts(contents: vault.Contents) -> Callable[[VaultPath], str | None]:
-    """What answers the text of a document; those that were read are not read again."""
-    read = {source.path: source.text for source in (*contents.sources, *contents.ignored)}
-    return cache(lambda path: read[path] if path in read else contents.text(path))
 
 
 def _deck(request: Request, in_force: Settings, name: str) -> Path:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from obs2anki import build, check, extract, ledger, markdown, plan, settings, vault, yields
+from obs2anki import build, check, extract, harvest, ledger, markdown, plan, settings, vault, yields
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
 from obs2anki.diagnostics import RULES, Obs2ankiError
 from obs2anki.settings import Settings
@@ -114,7 +114,7 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
             tuple(d.path for d in contents.diagnostics if d.code == "O105"),
         ),
         in_force,
-        build.library(contents, in_force, _looked_at),
+        harvest.library(contents, in_force, _looked_at),
         _clock(in_force),
         _entries(root, in_force) if named.whole else (),
         [*found, *contents.diagnostics, *proved],

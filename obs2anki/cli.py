@@ -138,7 +138,7 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
 ) -> None:
     """Write the vault's flashcards to an Anki deck (.apkg)."""
-    from obs2anki import build, report
+    from obs2anki import build, cache, report
 
     asked = (
         ("scheduling.rollover", rollover, "--rollover"),
@@ -150,8 +150,9 @@ def export(
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
     if strict:
         deed = build.strictly(deed)
+    request = build.Request(vault, output, layer, stateless, cache.folder())
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        outcome = build.run(build.Request(vault, output, layer, stateless), deed, waiting.watch)
+        outcome = build.run(request, deed, waiting.watch)
     _SHOW[format_](report.of(outcome), _wording(vault))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
@@ -177,11 +178,11 @@ def watch_(
     ] = None,
 ) -> None:
     """Keep the deck up to date: export after every change, until Ctrl-C."""
-    from obs2anki import build, watch
+    from obs2anki import build, cache, watch
 
     if interval is not None and not poll:
         raise typer.BadParameter("--interval says how often --poll looks; give both.")
-    request = build.Request(vault, output)
+    request = build.Request(vault, output, cache=cache.folder())
 
     def once(deed: build.Deed) -> build.Outcome:
         with Waiting(sys.stderr) as waiting:
@@ -243,13 +244,13 @@ def list_(
     ),
 ) -> None:
     """List what would be exported, or what is gone; nothing is written."""
-    from obs2anki import build, listing, report
+    from obs2anki import build, cache, listing, report
 
     if gone and stateless:
         raise typer.BadParameter("The ledger knows what is gone; --stateless does not read it.")
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        request = build.Request(vault, options=layer, stateless=stateless)
+        request = build.Request(vault, None, layer, stateless, cache.folder())
         round_ = build.prepare(request, waiting.watch)
     if format_ is ListFormat.JSON:
         _say(listing.gone_as_json(round_) if gone else listing.as_json(round_), sys.stdout)

@@ -8,12 +8,38 @@ Lines and columns are 1-based; a *document* is a Markdown file, a *note* is alwa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, make_dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import TYPE_CHECKING, NewType, ParamSpec, Protocol, TypeVar, cast
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Value = TypeVar("Value", bound=DataclassInstance)
+
+Parameters = ParamSpec("Parameters")
+
+
+def maker(cls: Callable[Parameters, Value]) -> Callable[Parameters, Value]:
+    """What makes values of a frozen dataclass with slots in a fifth of the time.
+
+    A frozen class sets each of its fields by a call of `object.__setattr__`. Here they are set in
+    a class of the same layout that is not frozen, and then the value becomes one of `cls`. Only
+    for where values are made by the 100,000; every field has to be given, by position.
+    """
+    names = [one.name for one in fields(cast("type[Value]", cls))]
+    thawed = make_dataclass("Thawed", names, slots=True, eq=False)
+
+    def make(*values: object) -> object:
+        one = thawed(*values)
+        one.__class__ = cls
+        return one
+
+    return cast("Callable[Parameters, Value]", make)
+
 
 VaultPath = NewType("VaultPath", str)
 """A path inside the vault: NFC, with `/`, relative to the vault's folder."""
@@ -204,8 +230,7 @@ class Flashcard:
 
     def filed(self, topics: tuple[str, ...], tags: tuple[str, ...]) -> Flashcard:
         """The same flashcard with its topics and tags."""
-        # By name `dataclasses.replace` would do it, in four times the time.
-        return Flashcard(
+        return make_flashcard(
             self.type,
             self.path,
             self.line,
@@ -227,6 +252,9 @@ class Flashcard:
     def review(self, ordinal: int) -> Review | None:
         """The review of the plugin's card `ordinal` (0-based), if it has one."""
         return self.reviews[ordinal] if ordinal < len(self.reviews) else None
+
+
+make_flashcard = maker(Flashcard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +401,9 @@ class Entry:
     """Of a cloze note, those of deletions that have left included."""
     gone: date | None = None
     """The day on which it was found to have left the vault."""
+
+
+make_entry = maker(Entry)
 
 
 # ---------------------------------------------------------------- what is to be said

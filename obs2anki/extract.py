@@ -33,6 +33,7 @@ from obs2anki.data import (
     Heading,
     LeftBehind,
     Review,
+    make_flashcard,
 )
 from obs2anki.markdown import SPACE, SR_CALLOUT, shown, trim
 from obs2anki.settings import Grammar
@@ -431,25 +432,23 @@ def _flashcard(
     found += problems
     if not cards:
         found.append(diagnostics.at("O503", document.path, block.line))
-    flashcard = Flashcard(
-        type=block.type,
-        path=document.path,
-        line=block.line,
-        end_line=block.end_line,
-        sides=sides,
-        shown=tuple(
-            map(shown, sides if learnt.text == question.text else _sides(learnt.text, block))
-        ),
-        cloze=deletions,
-        block_id=question.block_id,
-        anchor=learnt.block_id or _block_id(_without_callout(learnt.text))[1],
-        context=headings,
-        leading_tag=None if grammar.folders_as_decks else question.leading_tag,
-        topics=(),
-        tags=(),
-        reviews=reviews[:cards],
-        rtl=document.rtl,
-        own_line=block.own_line,
+    flashcard = make_flashcard(
+        block.type,
+        document.path,
+        block.line,
+        block.end_line,
+        sides,
+        tuple(map(shown, sides if learnt.text == question.text else _sides(learnt.text, block))),
+        deletions,
+        question.block_id,
+        learnt.block_id or _block_id(_without_callout(learnt.text))[1],
+        headings,
+        None if grammar.folders_as_decks else question.leading_tag,
+        (),  # topics and tags are for `decks.place`
+        (),
+        reviews[:cards],
+        document.rtl,
+        block.own_line,
     )
     return flashcard, found
 

@@ -10,7 +10,7 @@ file or a clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import lru_cache
@@ -37,11 +37,14 @@ from obs2anki.data import (
     Skipped,
     Source,
     VaultPath,
+    maker,
 )
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
 from obs2anki.settings import Settings
 from obs2anki.yields import Made, Yield
+
+_make_note, _make_planned, _make_card = maker(Note), maker(Planned), maker(Card)
 
 FIRST_SEEN = 1577836800
 """2020-01-01, seconds since the epoch: `created` of every note, and `mod` of one that is new.
@@ -64,9 +67,12 @@ class Vault:
     closed: tuple[VaultPath, ...] = ()
     """Folders that could not be read."""
 
-    def hidden(self, entries: Sequence[Entry]) -> frozenset[Guid]:
-        """GUIDs of what may still stand in a document or a folder that could not be read."""
-        unreadable = {skipped.path for skipped in self.unreadable}
+    def hidden(self, entries: Sequence[Entry], more: Iterable[VaultPath]) -> frozenset[Guid]:
+        """GUIDs of what may still stand in a document or a folder that could not be read.
+
+        `more` are documents that proved unreadable later.
+        """
+        unreadable = {*more, *(skipped.path for skipped in self.unreadable)}
         folders = tuple(f"{folder}/" for folder in self.closed)
         if not unreadable and not folders:
             return frozenset()
@@ -126,7 +132,8 @@ def of(
     vault = harvest.vault
     made = [one for each in harvest.yields for one in each.made]
     flashcards = [one.flashcard for one in made]
-    hidden = vault.hidden(entries)
+    unread = (each.path for each in harvest.yields if not each.readable)
+    hidden = vault.hidden(entries, unread)
     unseen = [entry for entry in entries if entry.guid in hidden]
     seen = [entry for entry in entries if entry.guid not in hidden]
     keys = [one.key for one in made]
@@ -143,7 +150,8 @@ def of(
     ]
     ledger = identity.remembered(flashcards, assigned, desk.fates, seen, clock.today, unseen)
     before = {entry.guid for entry in entries if entry.gone is None}
-    order = {each.path: place for place, each in enumerate(harvest.yields)}
+    readable = [each.path for each in harvest.yields if each.readable]
+    order = {path: place for place, path in enumerate(readable)}
     skipped = [each.skipped for each in harvest.yields if each.skipped is not None]
     return Plan(
         vault_name=vault.name,
@@ -243,25 +251,25 @@ class _Desk:
             # Above the ledger's, even if a clock was wrong: Anki takes only what is newer.
             same = entry.content == content
             mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
-        self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
+        self.fates.append(identity.make_fate(deck, content, mod, seen, kept.remembered))
         notetype = Notetype.BASIC if flashcard.cloze is None else Notetype.CLOZE
-        note = Note(
-            guid=guid,
-            notetype=notetype,
-            fields=_fields(notetype, made, sides, guid, self.settings.namespace),
-            deck=deck,
-            tags=flashcard.tags,
-            cards=self._cards(flashcard, places),
-            position=self.position,
-            media=tuple(m.name for m in sides.media),
-            mod=mod,
-            created=FIRST_SEEN,
-            path=flashcard.path,
-            line=flashcard.line,
+        note = _make_note(
+            guid,
+            notetype,
+            _fields(notetype, made, sides, guid, self.settings.namespace),
+            deck,
+            flashcard.tags,
+            self._cards(flashcard, places),
+            self.position,
+            tuple(m.name for m in sides.media),
+            mod,
+            FIRST_SEEN,
+            flashcard.path,
+            flashcard.line,
         )
         for medium in sides.media:
             self.media[medium.name] = medium
-        return Planned(flashcard, guid, deck, note, places)
+        return _make_planned(flashcard, guid, deck, note, places)
 
     def _settled(
         self, made: Made, entry: Entry | None
@@ -291,9 +299,9 @@ class _Desk:
 
     def _cards(self, flashcard: Flashcard, places: tuple[int, ...]) -> tuple[Card, ...]:
         if places == (0,):
-            return (Card(0, self._scheduling(flashcard, 0)),)
+            return (_make_card(0, self._scheduling(flashcard, 0)),)
         return tuple(
-            Card(place, self._scheduling(flashcard, card))
+            _make_card(place, self._scheduling(flashcard, card))
             for place, card in sorted(zip(places, range(len(places)), strict=True))
             if place >= 0
         )

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from obs2anki.data import FsrsReview, Review, Sm2Review
+from obs2anki.data import FsrsReview, Review, Sm2Review, maker
 from obs2anki.markdown import trim
+
+_make_sm2 = maker(Sm2Review)
 
 OPENER = "<!--SR:"
 CLOSER = "-->"
@@ -150,7 +152,7 @@ def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
         return "its interval is missing"
     if percent is None:
         return Sm2Review(day, days, BASE_EASE), f"its ease is missing; {BASE_EASE} % is taken"
-    return Sm2Review(day, days, percent)
+    return _make_sm2(day, days, percent)
 
 
 def _fsrs(_: str, due: str, *fields: str) -> _Read:

@@ -54,6 +54,8 @@ class Contents:
     files: tuple[VaultPath, ...]
     """Every visible file, documents included."""
     diagnostics: tuple[Diagnostic, ...]
+    documents: tuple[VaultPath, ...] = ()
+    """Every document that there is to read."""
     spelt: Mapping[VaultPath, str] = field(default_factory=dict)
     """How the disk spells the paths that are not NFC there, as this run's locale has it."""
 
@@ -61,10 +63,14 @@ class Contents:
         """Where a file of the vault lies on the disk."""
         return self.root / self.spelt.get(path, path)
 
+    def source(self, path: VaultPath) -> tuple[Source | None, list[Diagnostic]]:
+        """A document, or None if it cannot be read, and what is to be said of reading it."""
+        disk = self.spelt.get(path, path)
+        return _source(self.root, _File(path, disk, document=True))
+
     def text(self, path: VaultPath) -> str | None:
         """What a document says; None if it cannot be read, for which there is a finding."""
-        disk = self.spelt.get(path, path)
-        source, _ = _source(self.root, _File(path, disk, document=True))
+        source, _ = self.source(path)
         return None if source is None else source.text
 
 
@@ -290,7 +296,7 @@ def read(
         said += complaints
         if source is None:
             unread.append(Skipped(file.path, complaints[0].message))
-        elif _is_ignored(file.path, in_force):
+        elif is_ignored(file.path, in_force):
             ignored.append(source)
         else:
             taken.append(source)
@@ -302,6 +308,7 @@ def read(
         unread=tuple(sorted(unread, key=lambda one: (order(one.path), one.path))),
         files=tuple(file.path for file in found),
         diagnostics=tuple(said),
+        documents=tuple(file.path for file in documents),
         spelt={file.path: file.disk for file in found if file.path != file.disk},
     )
 
@@ -314,7 +321,7 @@ def reviewed(contents: Contents, in_force: Settings) -> Iterator[Source]:
     """
     taken = {source.path: source for source in contents.sources}
     for path in contents.files if not in_force.plugin else ():
-        if not _is_document(path) or _is_ignored(path, in_force):
+        if not _is_document(path) or is_ignored(path, in_force):
             continue
         source = taken.get(path)
         if source is None:
@@ -354,7 +361,7 @@ def _vault_name(root: Path) -> str:
     return unicodedata.normalize("NFC", name) or "vault"
 
 
-def _is_ignored(path: VaultPath, in_force: Settings) -> bool:
+def is_ignored(path: VaultPath, in_force: Settings) -> bool:
     """Whether the plugin's list or ours leaves a document out."""
     patterns = (*in_force.grammar.folders_to_ignore, *in_force.select.ignore)
     if not patterns:

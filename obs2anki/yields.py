@@ -9,7 +9,7 @@ at in any order and in several processes, and what one yielded holds until it ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -34,6 +34,7 @@ from obs2anki.data import (
     Skipped,
     Source,
     VaultPath,
+    maker,
 )
 from obs2anki.media import Library
 from obs2anki.settings import Settings
@@ -102,6 +103,9 @@ class Made:
     """Digest of what is learnt."""
 
 
+_make_made, _make_sides = maker(Made), maker(Sides)
+
+
 @dataclass(frozen=True, slots=True)
 class Yield:
     """What a document yields."""
@@ -112,6 +116,17 @@ class Yield:
     left_behind: tuple[LeftBehind, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     """Findings about how it is written; those of a flashcard's sides are with them."""
+    lookups: tuple[render.Lookup, ...] = ()
+    """What the library was asked. With the same answers, `documents` and media it yields this."""
+    documents: tuple[VaultPath, ...] = ()
+    """Documents that were looked into for what it embeds."""
+    readable: bool = True
+    """Whether it could be read at all."""
+
+    @property
+    def online(self) -> bool:
+        """Whether a card shows a medium from the web."""
+        return any(one.sides.online for one in self.made)
 
 
 def of(source: Source, settings: Settings, library: Library, vault: str) -> Yield:
@@ -141,12 +156,15 @@ def of(source: Source, settings: Settings, library: Library, vault: str) -> Yiel
         reason = CAUSES[placed[0].left_out] if placed else "no flashcard in it"
         skipped = Skipped(source.path, reason)
     bench = Bench(settings, library, vault)
+    made = tuple([bench.made(p.flashcard, p.deck) for p in placed if not p.left_out])
     return Yield(
         source.path,
-        tuple(bench.made(p.flashcard, p.deck) for p in placed if not p.left_out),
+        made,
         skipped,
         left_behind,
         (*problems, *extraction.diagnostics, *more, *_told(left_behind)),
+        tuple(bench.lookups),
+        tuple(bench.documents),
     )
 
 
@@ -161,6 +179,11 @@ def left_out(source: Source, cause: str) -> Yield:
         )
     skipped = Skipped(source.path, CAUSES[cause])
     return Yield(source.path, (), skipped, left_behind, tuple(_told(left_behind)))
+
+
+def unread(path: VaultPath, said: Sequence[Diagnostic]) -> Yield:
+    """What a document yields that cannot be read; the first of `said` says why."""
+    return Yield(path, (), Skipped(path, said[0].message), (), tuple(said), readable=False)
 
 
 # ---------------------------------------------------------------- select
@@ -206,6 +229,8 @@ class Bench:
     settings: Settings
     library: Library
     vault: str
+    lookups: dict[render.Lookup, None] = field(default_factory=dict)
+    documents: dict[VaultPath, None] = field(default_factory=dict)
     contexts: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     sources: dict[tuple[VaultPath, str | None], str] = field(default_factory=dict)
 
@@ -219,7 +244,7 @@ class Bench:
             sides = self._basic(flashcard, place)
         else:
             sides = self.cloze(flashcard, places)
-        return Made(
+        return _make_made(
             flashcard,
             deck,
             identity.key(flashcard),
@@ -237,6 +262,7 @@ class Bench:
         rendered, found = render.cloze(
             marked, self.place(flashcard), self.library, self.settings.obsidian
         )
+        self._note(rendered)
         return Sides((rendered.html,), rendered.media, rendered.online, tuple(found))
 
     def _basic(self, flashcard: Flashcard, place: render.Place) -> Sides:
@@ -246,11 +272,17 @@ class Bench:
         said: list[Diagnostic] = []
         for side in flashcard.shown:
             rendered, found = render.side(side, place, self.library, self.settings.obsidian)
+            self._note(rendered)
             html.append(rendered.html or EMPTY)
             media += rendered.media
             online += rendered.online
             said += found
-        return Sides(tuple(html), tuple(media), tuple(online), tuple(said))
+        return _make_sides(tuple(html), tuple(media), tuple(online), tuple(said))
+
+    def _note(self, rendered: render.Rendered) -> None:
+        """Keep in mind what of the vault went into it."""
+        self.lookups.update(dict.fromkeys(rendered.lookups))
+        self.documents.update(dict.fromkeys(rendered.documents))
 
     def place(self, flashcard: Flashcard) -> render.Place:
         """What rendering depends on besides the text."""

@@ -40,9 +40,12 @@ SPEAKING_VARIABLES = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def plain_environment() -> Iterator[None]:
-    """No variable of the machine's decides a test; children inherit the same."""
+def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No variable and no cache of the machine's decides a test; children inherit the same."""
+    caches = str(tmp_path_factory.mktemp("caches"))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", caches)
+        patch.setenv("LOCALAPPDATA", caches)
         for name in SPEAKING_VARIABLES:
             patch.delenv(name, raising=False)
         yield

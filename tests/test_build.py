@@ -7,7 +7,7 @@ import sys
 import time
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from obs2anki import build, settings
 from obs2anki.build import MachineZone, Request, Verdict
-from obs2anki.data import CardState, Source
+from obs2anki.data import CardState, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
 from tests.commands import OCEANS, PLUGIN, held, oceans, tagged, vault
 
@@ -169,11 +169,10 @@ def test_documents_go_by_one_by_one(tmp_path: Path) -> None:
     root = vault(tmp_path / "v", {"b.md": "q;; a", "a.md": "q;; a"})
     seen: list[str] = []
 
-    def watched(sources: object) -> Iterator[Source]:
-        assert isinstance(sources, tuple)
-        for source in sources:
-            seen.append(source.path)
-            yield source
+    def watched(documents: Iterable[VaultPath]) -> Iterator[VaultPath]:
+        for path in documents:
+            seen.append(path)
+            yield path
 
     build.prepare(Request(root), watched)
     assert seen == ["a.md", "b.md"]

@@ -27,6 +27,8 @@ from obs2anki.data import (
     Review,
     Sm2Review,
     VaultPath,
+    make_entry,
+    maker,
 )
 from obs2anki.identity.matching import Candidate, match
 from obs2anki.identity.ordinals import Ordinals, asked_digests, keep, new_places
@@ -41,6 +43,7 @@ __all__ = [
     "digest",
     "keep",
     "key",
+    "make_fate",
     "new_places",
     "note_id",
     "remembered",
@@ -74,6 +77,9 @@ class Assigned:
     key: Key
 
 
+_make_key, _make_assigned = maker(Key), maker(Assigned)
+
+
 def key(flashcard: Flashcard) -> Key:
     """The question and the answer as they are shown, in one form of Unicode and white space.
 
@@ -90,7 +96,7 @@ def key(flashcard: Flashcard) -> Key:
 
 
 def _key(question: str, answer: str) -> Key:
-    return Key(question, answer, digest(question), digest(answer))
+    return _make_key(question, answer, digest(question), digest(answer))
 
 
 # ---------------------------------------------------------------- GUIDs
@@ -122,7 +128,7 @@ def assign(
     for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
         entry = matched.get(index)
         guid = fresh.guid(own, flashcard.path) if entry is None else fresh.known(entry.guid, own)
-        assigned.append(Assigned(guid, entry, own))
+        assigned.append(_make_assigned(guid, entry, own))
     return assigned, found
 
 
@@ -209,6 +215,9 @@ class Fate:
     ordinals: tuple[Ordinal, ...] = ()
 
 
+make_fate = maker(Fate)
+
+
 def remembered(
     flashcards: Sequence[Flashcard],
     assigned: Sequence[Assigned],
@@ -226,25 +235,26 @@ def remembered(
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
         old = one.entry
         unchanged = old is not None and old.content == fate.content
-        result[one.guid] = Entry(
-            guid=one.guid,
-            type=flashcard.type,
-            path=flashcard.path,
-            deck=fate.deck,
-            tags=flashcard.tags,
-            block_id=flashcard.anchor,
-            question=one.key.question[:REMEMBERED],
-            answer=one.key.answer[:REMEMBERED],
-            question_digest=one.key.question_digest,
-            answer_digest=one.key.answer_digest,
-            context_digest=_beneath(flashcard.context),
-            after=before.get(flashcard.path),
+        result[one.guid] = make_entry(
+            one.guid,
+            flashcard.type,
+            flashcard.path,
+            fate.deck,
+            flashcard.tags,
+            flashcard.anchor,
+            one.key.question[:REMEMBERED],
+            one.key.answer[:REMEMBERED],
+            one.key.question_digest,
+            one.key.answer_digest,
+            _beneath(flashcard.context),
+            before.get(flashcard.path),
             # A review is no change: it must not make the ledger differ every day.
-            reviews=old.reviews if old is not None and unchanged else reviews_of(flashcard),
-            content=fate.content,
-            mod=fate.mod,
-            seen=fate.seen,
-            ordinals=fate.ordinals,
+            old.reviews if old is not None and unchanged else reviews_of(flashcard),
+            fate.content,
+            fate.mod,
+            fate.seen,
+            fate.ordinals,
+            None,  # it has not left
         )
         before[flashcard.path] = one.guid
     for entry in entries:

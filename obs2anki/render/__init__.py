@@ -41,7 +41,7 @@ from obs2anki.render.links import Links, Lookup, Place, obsidian_url, quoted
 from obs2anki.render.transclusion import Transclusion, without_paragraphs_around
 from obs2anki.settings import Obsidian
 
-__all__ = ["Place", "Rendered", "cloze", "context", "side", "source_link"]
+__all__ = ["Lookup", "Place", "Rendered", "cloze", "context", "side", "source_link"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,261 @@
+"""What documents yielded, kept for the next run in a file that may be deleted at any time.
+
+    ~/.cache/obs2anki/6f1c2a9b0d4e8f37.sqlite
+      documents   cells.md | stamp | digest | what else went into it | what it yielded
+
+Nothing here is needed: a cache that is missing, damaged, of another version or of other settings
+is begun anew, and one that cannot be written is done without. It lies outside of the vault, in
+the user's own folder for caches, and holds rows of text and numbers only: nothing in it is ever
+executed. Two runs at once may share it; what one writes last is what stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sqlite3
+import sys
+import time
+import unicodedata
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+
+import msgspec
+
+from obs2anki import __version__
+from obs2anki.data import VaultPath
+
+FORMAT = 1
+"""Of the rows; another one begins the cache anew."""
+
+SETTLED = 2_000_000_000
+"""Nanoseconds after which a change of a file shows in its stamp; FAT counts in two seconds."""
+
+FORGOTTEN = 60 * 60 * 24 * 30
+"""Seconds after which the cache of a vault that is no more is removed."""
+
+
+def stamp(file: str | Path) -> str:
+    """What a file's change would change, without reading it; empty = it proves nothing.
+
+    A file that was changed a moment ago may change once more within one tick of its clock.
+    """
+    try:
+        told = Path(file).stat()
+    except (OSError, ValueError):
+        return ""
+    if time.time_ns() - max(told.st_mtime_ns, told.st_ctime_ns) < SETTLED:
+        return ""
+    return f"{told.st_mtime_ns} {told.st_ctime_ns} {told.st_size} {told.st_ino}"
+
+
+def digest(text: str) -> str:
+    """A short name for a text."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def key(*values: object) -> str:
+    """A short name for settings and the like, and for the program that makes something of them."""
+    made_by = (FORMAT, __version__, sys.version, platform.machine(), unicodedata.unidata_version)
+    return digest(_spelled((*made_by, _libraries(), *values)))
+
+
+def _libraries() -> tuple[str, ...]:
+    """The versions of what renders."""
+    from importlib import metadata
+
+    return tuple(metadata.version(name) for name in ("comrak", "nh3", "google-re2"))
+
+
+def _spelled(value: object) -> str:
+    """A value in one spelling: a set has no order of its own."""
+    if is_dataclass(value):
+        inner = (f"{one.name}={_spelled(getattr(value, one.name))}" for one in fields(value))
+        return f"{type(value).__name__}({','.join(inner)})"
+    if isinstance(value, frozenset | set):
+        return f"{{{','.join(sorted(map(_spelled, value)))}}}"
+    if isinstance(value, tuple | list):
+        return f"({','.join(map(_spelled, value))})"
+    return repr(value)
+
+
+# ---------------------------------------------------------------- rows
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of a document."""
+
+    path: VaultPath
+    stamp: str
+    """Of the document, from before it was read."""
+    digest: str
+    """Of its text."""
+    documents: Mapping[VaultPath, str]
+    """Digests of other documents that were looked into."""
+    files: Mapping[VaultPath, str]
+    """Stamps of other files that it names."""
+    yielded: bytes
+    """As `rows` packs it."""
+
+
+_USES = msgspec.msgpack.Decoder(tuple[dict[str, str], dict[str, str]])
+
+SCHEMA = """
+    CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE documents (
+        path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL,
+        uses BLOB NOT NULL, yielded BLOB NOT NULL, checksum INTEGER NOT NULL
+    ) WITHOUT ROWID;
+"""
+
+
+def folder() -> Path:
+    """Where this user's caches lie."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("obs2anki", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The cache of one vault."""
+
+    file: Path
+    root: Path
+
+    @classmethod
+    def of(cls, place: Path, root: Path) -> Cache:
+        """The cache of the vault `root` in the folder `place`."""
+        real = root.resolve()
+        name = hashlib.sha256(str(real).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return cls(place / f"{name}.sqlite", real)
+
+    def read(self, wanted: str) -> Iterator[Row]:
+        """What is known under the key `wanted`, as far as it can be read."""
+        with suppress(sqlite3.Error, OSError, ValueError, TypeError, msgspec.MsgspecError):
+            if self.file.is_file():
+                with closing(self._open()) as connection:
+                    if _about(connection).get("key") == wanted:
+                        yield from _rows(connection)
+
+    def about(self, name: str, wanted: str) -> str:
+        """A note of an earlier run under the key `wanted`; empty if there is none."""
+        try:
+            if not self.file.is_file():
+                return ""
+            with closing(self._open()) as connection:
+                about = _about(connection)
+                return about.get(name, "") if about.get("key") == wanted else ""
+        except (sqlite3.Error, OSError, ValueError, TypeError):
+            return ""
+
+    def write(
+        self,
+        wanted: str,
+        changed: Iterable[Row],
+        touched: Mapping[VaultPath, str],
+        left: Iterable[VaultPath],
+        notes: Mapping[str, str],
+    ) -> None:
+        """Keep what has changed under the key `wanted`, and forget what has left.
+
+        `touched` are documents that have another stamp and the same text. Where this cannot be
+        kept, or another run is at it, it is not.
+        """
+        try:
+            self._write(wanted, changed, touched, left, notes)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                return
+            # Damaged: the next run begins anew.
+            with suppress(OSError):
+                self.file.unlink(missing_ok=True)
+        except OSError:
+            return
+
+    def _write(
+        self,
+        wanted: str,
+        changed: Iterable[Row],
+        touched: Mapping[VaultPath, str],
+        left: Iterable[VaultPath],
+        notes: Mapping[str, str],
+    ) -> None:
+        if not self.file.exists():
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _prune(self.file.parent)
+        with closing(self._open()) as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if _about(connection).get("key") != wanted:
+                _begin(connection)
+                notes = {**notes, "key": wanted, "vault": str(self.root)}
+            connection.executemany(
+                "DELETE FROM documents WHERE path = ?", ((path,) for path in left)
+            )
+            connection.executemany(
+                "UPDATE documents SET stamp = ? WHERE path = ?",
+                ((mark, path) for path, mark in touched.items()),
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", map(_values, changed)
+            )
+            connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", notes.items())
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.file, timeout=1, isolation_level=None)
+        # What a crash of the machine leaves behind need not be whole, only known as broken.
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+
+def _about(connection: sqlite3.Connection) -> dict[str, str]:
+    try:
+        return dict(connection.execute("SELECT name, value FROM about"))
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return {}
+        raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        connection.execute(f'DROP TABLE "{name}"')
+    for statement in SCHEMA.split(";")[:-1]:
+        connection.execute(statement)
+
+
+def _values(row: Row) -> tuple[str, str, str, bytes, bytes, int]:
+    uses = msgspec.msgpack.encode((dict(row.documents), dict(row.files)))
+    return row.path, row.stamp, row.digest, uses, row.yielded, zlib.crc32(row.yielded)
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
+    for path, mark, name, uses, yielded, checksum in connection.execute(
+        "SELECT path, stamp, digest, uses, yielded, checksum FROM documents"
+    ):
+        if zlib.crc32(yielded) == checksum:
+            documents, files = _USES.decode(uses)
+            yield Row(
+                VaultPath(path),
+                mark,
+                name,
+                {VaultPath(one): value for one, value in documents.items()},
+                {VaultPath(one): value for one, value in files.items()},
+                yielded,
+            )
+
+
+def _prune(place: Path) -> None:
+    """Remove the caches of vaults that have been gone for long."""
+    for file in place.glob("*.sqlite"):
+        with suppress(OSError, sqlite3.Error):
+            if time.time() - file.stat().st_mtime < FORGOTTEN:
+                continue
+            with closing(sqlite3.connect(file)) as connection:
+                vault = _about(connection).get("vault", "")
+            if not vault or not Path(vault).is_dir():
+                file.unlink()

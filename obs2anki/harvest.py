@@ -1,0 +1,298 @@
+"""What all documents of a vault yield: from the cache, or read anew, in several processes if many.
+
+    contents of 10,000 documents  ->  9,999 yields out of the cache, 1 document read
+
+Whoever does the work, the result is the same to the byte: a document's yield depends on nothing
+but its text, the settings and the library's answers, and the cache knows all of these.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache as memoised
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from types import MappingProxyType
+
+from obs2anki import cache, rows, vault, yields
+from obs2anki.cache import Cache, Row
+from obs2anki.data import VaultPath
+from obs2anki.media import MEGABYTE, Library
+from obs2anki.settings import Check, Schedule, Settings
+from obs2anki.yields import Yield
+
+MANY = 1_500
+"""Documents from which on it pays to start other processes; they take a third of a second."""
+
+CHUNK = 50
+"""Documents that are handed to a process at a time."""
+
+Step = Callable[[Iterable[VaultPath]], Iterable[VaultPath]]
+
+
+def library(
+    contents: vault.Contents,
+    in_force: Settings,
+    digest: Callable[[Path], tuple[str, int]] | None = None,
+    fetched: Mapping[str, Path | str] = MappingProxyType({}),
+    text: Callable[[VaultPath], str | None] | None = None,
+) -> Library:
+    """The files that links may name, and those that were `fetched` from the web, by address.
+
+    `digest` reads a file; None = as it has to be for an export. `text` answers what a document
+    says; None = what the disk holds.
+    """
+    return Library(
+        contents.file,
+        contents.files,
+        in_force.obsidian,
+        in_force.media.max_size,
+        digest or partial(vault.digest, most=in_force.media.max_size * MEGABYTE),
+        text or lru_cache(maxsize=512)(contents.text),
+        fetched,
+    )
+
+
+# ---------------------------------------------------------------- one document after the other
+
+
+class Field:
+    """A vault whose documents are read with one library."""
+
+    def __init__(
+        self,
+        contents: vault.Contents,
+        in_force: Settings,
+        name: str,
+        fetched: Mapping[str, Path | str] = MappingProxyType({}),
+    ) -> None:
+        """`contents` need not hold texts; `name` is the vault's, in links and as a deck."""
+        self.contents = contents
+        self.in_force = in_force
+        self.name = name
+        self.read = lru_cache(maxsize=512)(contents.source)
+        self.library = library(contents, in_force, fetched=fetched, text=self._text)
+
+    def _text(self, path: VaultPath) -> str | None:
+        source, _ = self.read(path)
+        return None if source is None else source.text
+
+    def yielded(self, path: VaultPath) -> Yield:
+        """What a document yields."""
+        source, said = self.read(path)
+        if source is None:
+            return yields.unread(path, said)
+        if vault.is_ignored(path, self.in_force):
+            one = yields.left_out(source, "ignored")
+        else:
+            one = yields.of(source, self.in_force, self.library, self.name)
+        return replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
+
+    def digest(self, path: VaultPath) -> str:
+        """Of a document's text; empty if it cannot be read."""
+        text = self._text(path)
+        return "" if text is None else cache.digest(text)
+
+    def row(self, path: VaultPath) -> tuple[Yield, Row]:
+        """What a document yields, and the same for the cache, with all that it depends on."""
+        mark = cache.stamp(self.contents.file(path))
+        one = self.yielded(path)
+        _, said = self.read(path)
+        others = (other for other in one.documents if other != path)
+        files = {found for _, _, found in one.lookups if found is not None} - self.documents
+        row = Row(
+            path,
+            mark,
+            # What was to be said of reading it is not seen in its text.
+            "" if said else self.digest(path),
+            {other: self.digest(other) for other in others},
+            {file: cache.stamp(self.contents.file(file)) for file in files},
+            rows.packed(one, self.contents.root),
+        )
+        return one, row
+
+    @cached_property
+    def documents(self) -> frozenset[VaultPath]:
+        """The paths of all documents."""
+        return frozenset(self.contents.documents)
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def gathered(field: Field, step: Step, store: Cache | None = None) -> tuple[Yield, ...]:
+    """What every document of a vault yields, in vault order; `step` may watch them go by.
+
+    With a cache only what has changed is read, and what was read is kept there.
+    """
+    if store is None:
+        fresh = _worked(field, field.contents.documents)
+        return tuple(one for _, (one, _) in zip(step(field.contents.documents), fresh, strict=True))
+    wanted = cache.key(_settings_that_count(field.in_force), field.name, str(field.contents.root))
+    known = _Known(field, store, wanted)
+    missing = [path for path in field.contents.documents if path not in known.yields]
+    fresh = _worked(field, missing)
+    result: list[Yield] = []
+    changed: list[Row] = []
+    for path in step(field.contents.documents):
+        one = known.yields.get(path)
+        if one is None:
+            one, row = next(fresh)
+            changed.append(row)
+        result.append(one)
+    notes = {} if known.files == known.files_then else {"files": known.files}
+    if changed or known.touched or known.left or notes:
+        store.write(wanted, changed, known.touched, known.left, notes)
+    return tuple(result)
+
+
+def _settings_that_count(in_force: Settings) -> Settings:
+    """The settings without those that no document's yield depends on."""
+    return replace(
+        in_force,
+        scheduling=Schedule(),
+        check=Check(),
+        output=None,
+        ledger="",
+        namespace="",
+        origin=(),
+    )
+
+
+class _Known:
+    """What the cache knows of a vault and what still holds."""
+
+    def __init__(self, field: Field, store: Cache, wanted: str) -> None:
+        self.field = field
+        self.left: list[VaultPath] = []
+        """Documents that are no more."""
+        self.touched: dict[VaultPath, str] = {}
+        """New stamps of documents that say the same."""
+        self.files = cache.digest("\0".join(field.contents.files))
+        self.files_then = store.about("files", wanted)
+        self.rows: dict[VaultPath, Row] = {}
+        self._stamp = memoised(lambda path: cache.stamp(field.contents.file(path)))
+        self._digest = memoised(self._digest_of)
+        found: dict[VaultPath, Yield] = {}
+        for row in store.read(wanted):
+            if row.path not in field.documents:
+                self.left.append(row.path)
+                continue
+            try:
+                found[row.path] = rows.unpacked(row.yielded, field.contents.root)
+            except ValueError:
+                continue
+            self.rows[row.path] = replace(row, yielded=b"")
+        self.yields = {path: one for path, one in found.items() if self._holds(path, one)}
+
+    def _holds(self, path: VaultPath, one: Yield) -> bool:
+        """Whether a document would yield the same again."""
+        row = self.rows[path]
+        return (
+            bool(row.digest)
+            and self._digest(path) == row.digest
+            and all(self._digest(other) == then for other, then in row.documents.items())
+            and all(then and self._stamp(file) == then for file, then in row.files.items())
+            and (self.files == self.files_then or self._answers(one))
+        )
+
+    def _answers(self, one: Yield) -> bool:
+        """Whether the library still answers what it answered then."""
+        resolve = self.field.library.resolve
+        return all(resolve(target, source) == found for target, source, found in one.lookups)
+
+    def _digest_of(self, path: VaultPath) -> str:
+        """Of the text of a document, which is read only if its stamp is another one."""
+        row, mark = self.rows.get(path), self._stamp(path)
+        if row is None or not mark or mark != row.stamp:
+            digest = self.field.digest(path)
+            if row is not None and mark and digest == row.digest:
+                self.touched[path] = mark
+            return digest
+        return row.digest
+
+
+# ---------------------------------------------------------------- in several processes
+
+
+def _worked(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
+    """What documents yield, in their order; by other processes if they are many."""
+    done = 0
+    if len(paths) >= MANY and _processors() > 1:
+        for one in _elsewhere(field, paths):
+            yield one
+            done += 1
+    # A process may have died, or none could be started.
+    for path in paths[done:]:
+        yield field.row(path)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _elsewhere(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
+    """What documents yield, as far as other processes get with them."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    # Forking would do harm where there are threads, and there is none on Windows.
+    pool = ProcessPoolExecutor(
+        min(_processors(), 8),
+        multiprocessing.get_context("spawn"),
+        _begin,
+        (_bare(field.contents), field.in_force, field.name),
+    )
+    root = field.contents.root
+    try:
+        for chunk in pool.map(_rows_of, chunks):
+            for row in chunk:
+                yield rows.unpacked(row.yielded, root), row
+    except (BrokenProcessPool, OSError):
+        return
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _bare(contents: vault.Contents) -> vault.Contents:
+    """The contents without texts."""
+    return replace(contents, sources=(), ignored=(), diagnostics=())
+
+
+_field: Field | None = None
+"""In another process: the vault that it works at."""
+
+
+def _begin(contents: vault.Contents, in_force: Settings, name: str) -> None:
+    """Get another process ready."""
+    global _field
+    # The process that started this one decides what Ctrl-C means, and when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    gc.disable()
+    _field = Field(contents, in_force, name)
+
+
+def _end_with_parent() -> None:
+    import multiprocessing
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _rows_of(paths: Sequence[VaultPath]) -> list[Row]:
+    assert _field is not None
+    return [_field.row(path)[1] for path in paths]

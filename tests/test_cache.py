@@ -1,0 +1,341 @@
+"""A cache changes nothing but time: whatever it holds, the deck and the ledger are the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks import vaults
+from obs2anki import build, cache, harvest, rows, settings, vault, yields
+from obs2anki.build import Request
+from obs2anki.data import VaultPath
+from obs2anki.media import Library
+from tests import commands
+
+LONG_AGO = 1_600_000_000
+
+DEMO = commands.ROOT / "fixtures" / "vaults" / "demo"
+
+PICTURE = vaults.image(1)
+
+A, B = "#flashcards\n\nq::a", "#flashcards\n\nr::b"
+
+
+def export(root: Path, deck: Path, caches: Path | None, *options: settings.Override) -> bytes:
+    """Export, and answer the bytes of the deck and the ledger."""
+    build.run(Request(root, deck, tuple(options), cache=caches), build.export)
+    ledger = root / ".obs2anki" / "ledger.jsonl"
+    return deck.read_bytes() + ledger.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which documents are read from now on."""
+    paths: list[str] = []
+    source = vault.Contents.source
+
+    def counted(self: vault.Contents, path: VaultPath) -> object:
+        paths.append(path)
+        return source(self, path)
+
+    monkeypatch.setattr(vault.Contents, "source", counted)
+    return paths
+
+
+def settled(root: Path) -> None:
+    """Have all files look as if they were written long ago, and stamps tell of any change."""
+    for file in root.rglob("*"):
+        if file.is_file():
+            os.utime(file, (LONG_AGO, LONG_AGO))
+
+
+@pytest.fixture(autouse=True)
+def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change time of a file cannot be set, and no test waits two seconds."""
+    monkeypatch.setattr(cache, "SETTLED", -1)
+
+
+def write(root: Path, files: dict[str, str | bytes]) -> Path:
+    for path, content in files.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return root
+
+
+# ---------------------------------------------------------------- what is read
+
+
+def test_only_documents_that_changed_are_read_again(tmp_path: Path, read: list[str]) -> None:
+    root = write(tmp_path / "v", {"a.md": A, "b.md": B, "c.md": "prose", commands.PLUGIN: "{}"})
+    export(root, tmp_path / "deck.apkg", tmp_path / "caches")
+    assert set(read) == {"a.md", "b.md", "c.md"}
+    read.clear()
+    write(root, {"b.md": B + " indeed"})
+    export(root, tmp_path / "deck.apkg", tmp_path / "caches")
+    assert set(read) == {"b.md"}
+    read.clear()
+    export(root, tmp_path / "deck.apkg", tmp_path / "caches")
+    assert read == []
+
+
+def test_a_file_that_changed_within_a_tick_of_its_clock_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "SETTLED", 2_000_000_000)
+    file = tmp_path / "a.md"
+    file.write_text("q;; a")
+    assert cache.stamp(file) == ""
+    monkeypatch.setattr(cache, "SETTLED", -1)
+    assert cache.stamp(file) != ""
+
+
+def test_a_document_that_was_only_touched_is_read_once_more(
+    tmp_path: Path, read: list[str]
+) -> None:
+    root = write(tmp_path / "v", {"a.md": A, "b.md": B, commands.PLUGIN: "{}"})
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    export(root, deck, caches)
+    settled(root)
+    read.clear()
+    export(root, deck, caches)
+    assert set(read) == {"a.md", "b.md"}
+    read.clear()
+    export(root, deck, caches)
+    assert read == []
+
+
+# ---------------------------------------------------------------- nothing stale
+
+HOST = "#flashcards\n\nWhat?::![[other]] ![[x.png]] [[Later]]\n"
+
+CHANGES: tuple[Callable[[Path], object], ...] = (
+    lambda root: (root / "other.md").write_text("Something else."),
+    lambda root: (root / "other.md").unlink(),
+    lambda root: (root / "x.png").write_bytes(vaults.image(2)),
+    lambda root: (root / "x.png").unlink(),
+    lambda root: (root / "x.png").rename(root / "y.png"),
+    lambda root: write(root, {"folder/Later.md": "Now it is there."}),
+    lambda root: write(root, {"a/x.png": vaults.image(3)}),
+    lambda root: (root / "host.md").rename(root / "guest.md"),
+    lambda root: write(root, {"obs2anki.toml": "[cards]\ncontext = false\n"}),
+    lambda root: write(root, {"obs2anki.toml": "[decks]\nroot = 'all'\n"}),
+    lambda root: write(root, {"obs2anki.toml": "[media]\nmax_size = 1\n"}),
+    lambda root: write(root, {".obsidian/app.json": '{"strictLineBreaks": true}'}),
+)
+
+
+@pytest.mark.parametrize("number", range(len(CHANGES)))
+def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> None:
+    first = write(
+        tmp_path / "v",
+        {
+            "host.md": HOST,
+            "other.md": "An embedded\ndocument.",
+            "x.png": PICTURE,
+            commands.PLUGIN: "{}",
+        },
+    )
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    export(first, deck, caches)
+    CHANGES[number](first)
+    held = deck.read_bytes(), (first / ".obs2anki" / "ledger.jsonl").read_bytes()
+    warm = export(first, deck, caches)
+    deck.write_bytes(held[0])
+    (first / ".obs2anki" / "ledger.jsonl").write_bytes(held[1])
+    assert export(first, deck, None) == warm
+
+
+# ---------------------------------------------------------------- the same bytes
+
+
+def _edit(root: Path, chance: random.Random, number: int) -> None:
+    """One edit, rename, deletion or change of settings, at random."""
+    documents = sorted(root.rglob("*.md"))
+    file = chance.choice(documents)
+    match chance.randrange(7):
+        case 0:
+            file.write_text(file.read_text("utf-8") + f"\n\nWhat is number {number}?::This\n")
+        case 1:
+            text = file.read_text("utf-8")
+            file.write_text(text.replace(" mean?::", f" mean in {number}?::"), "utf-8")
+        case 2:
+            file.rename(file.with_name(f"Renamed {number}.md"))
+        case 3 if len(documents) > 3:
+            file.unlink()
+        case 4:
+            file.parent.rename(file.parent.with_name(f"Folder {number}"))
+        case 5:
+            lines = ("context = false", "source = false", "context = true")
+            write(root, {"obs2anki.toml": f"[cards]\n{chance.choice(lines)}\n"})
+        case _:
+            pictures = sorted(root.rglob("*.png"))
+            chance.choice(pictures).write_bytes(vaults.image(number))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cold_warm_parallel_and_without_a_cache_give_the_same_bytes(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    root, deck, caches = tmp_path / "v", tmp_path / "deck.apkg", tmp_path / "caches"
+    vaults.write(root, 120, seed)
+    before = tmp_path / "before"
+    for number in range(6):
+        shutil.rmtree(before, ignore_errors=True)
+        if (root / ".obs2anki").exists():
+            shutil.copytree(root / ".obs2anki", before)
+        warm = export(root, deck, caches)
+
+        def again(where: Path | None) -> bytes:
+            shutil.rmtree(root / ".obs2anki")
+            if before.exists():
+                shutil.copytree(before, root / ".obs2anki")
+            deck.unlink()
+            return export(root, deck, where)
+
+        assert again(None) == warm
+        assert again(tmp_path / f"cold {number}") == warm
+        assert again(caches) == warm
+        if number == 5:
+            with monkeypatch.context() as patch:
+                patch.setattr(harvest, "MANY", 1)
+                patch.setattr(harvest, "CHUNK", 3)
+                patch.setattr(harvest, "_processors", lambda: 2)
+                assert again(None) == warm
+        _edit(root, chance, number)
+
+
+def _dies(_: object) -> None:
+    os._exit(1)
+
+
+def test_a_process_that_dies_leaves_its_work_to_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "v"
+    vaults.write(root, 60)
+    alone = export(root, tmp_path / "deck.apkg", None)
+    shutil.rmtree(root / ".obs2anki")
+    monkeypatch.setattr(harvest, "MANY", 1)
+    monkeypatch.setattr(harvest, "_processors", lambda: 2)
+    monkeypatch.setattr(harvest, "_rows_of", _dies)
+    assert export(root, tmp_path / "other.apkg", None) == alone
+
+
+# ---------------------------------------------------------------- caches that cannot be used
+
+
+def _a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _flipped(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE documents SET yielded = yielded || x'00'")
+
+
+def _nonsense(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE documents SET uses = 7, yielded = 'x', checksum = 'y'")
+
+
+DAMAGES: tuple[Callable[[Path], object], ...] = (
+    lambda file: file.write_bytes(b""),
+    lambda file: file.write_bytes(b"no database" * 1000),
+    lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    lambda file: file.write_bytes(file.read_bytes()[:-3000] + b"\0" * 3000),
+    _a_folder,
+    _flipped,
+    _nonsense,
+)
+
+
+@pytest.mark.parametrize("number", range(len(DAMAGES)))
+def test_a_damaged_cache_is_begun_anew(tmp_path: Path, number: int, read: list[str]) -> None:
+    root = tmp_path / "v"
+    shutil.copytree(DEMO, root)
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    whole = export(root, deck, caches)
+    (file,) = caches.iterdir()
+    DAMAGES[number](file)
+    assert export(root, deck, caches) == whole
+    assert export(root, deck, caches) == whole
+    read.clear()
+    assert export(root, deck, caches) == whole
+    assert read == [] or file.is_dir()
+
+
+def test_a_cache_folder_that_takes_no_files_is_done_without(tmp_path: Path) -> None:
+    root = tmp_path / "v"
+    shutil.copytree(DEMO, root)
+    whole = export(root, tmp_path / "deck.apkg", None)
+    (tmp_path / "caches").write_text("a file stands where the folder should be")
+    assert export(root, tmp_path / "deck.apkg", tmp_path / "caches") == whole
+
+
+def test_a_cache_of_another_version_is_not_used(
+    tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "v"
+    shutil.copytree(DEMO, root)
+    whole = export(root, tmp_path / "deck.apkg", tmp_path / "caches")
+    monkeypatch.setattr(cache, "__version__", "999")
+    read.clear()
+    assert export(root, tmp_path / "deck.apkg", tmp_path / "caches") == whole
+    assert read
+
+
+def test_caches_of_vaults_that_are_no_more_are_removed(tmp_path: Path) -> None:
+    caches = tmp_path / "caches"
+    for name in ("gone", "stays", "young"):
+        shutil.copytree(DEMO, tmp_path / name)
+        export(tmp_path / name, tmp_path / "deck.apkg", caches)
+    files = {name: cache.Cache.of(caches, tmp_path / name).file for name in ("gone", "stays")}
+    for file in files.values():
+        os.utime(file, (LONG_AGO, LONG_AGO))
+    shutil.rmtree(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "young")
+    shutil.copytree(DEMO, tmp_path / "another")
+    export(tmp_path / "another", tmp_path / "deck.apkg", caches)
+    assert (files["gone"].exists(), files["stays"].exists()) == (False, True)
+    assert len(list(caches.iterdir())) == 3
+
+
+def test_settings_have_one_spelling() -> None:
+    one = settings.Settings(grammar=settings.Grammar(mend=frozenset(("callouts", "html-comments"))))
+    assert cache.key(one) == cache.key(one)
+    assert cache.key(one) != cache.key(settings.Settings())
+
+
+# ---------------------------------------------------------------- rows
+
+
+def test_a_yield_comes_back_from_its_bytes_as_it_was(tmp_path: Path) -> None:
+    root = tmp_path / "v"
+    vaults.write(root, 300)
+    in_force, _ = vault.find_settings(root)
+    contents = vault.read(root, in_force)
+    library: Library = harvest.library(contents, in_force)
+    for source in contents.sources:
+        one = yields.of(source, in_force, library, "v")
+        assert rows.unpacked(rows.packed(one, root), root) == one
+
+
+@pytest.mark.parametrize("row", [b"", b"\xc1", b"\x91\xa1a", b"\x98" + b"\xc0" * 8])
+def test_bytes_that_are_no_yield_are_refused(row: bytes) -> None:
+    with pytest.raises(ValueError, match="no yield"):
+        rows.unpacked(row, Path("v"))
