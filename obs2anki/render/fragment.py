@@ -248,7 +248,7 @@ class _Scan:
             body = _without_blank_end(text[line_end + 1 :], quoted=">" in before)
         else:
             body = text[line_end + 1 : end]
-        self.shelf.bodies.append((_columns(before), body))
+        self.shelf.bodies.append((_columns(before.partition(">")[0]), body))
         blank = "".join(c if c in ">\t" else " " for c in before)
         mark = f"{BODY}{len(self.shelf.bodies) - 1}\ufdd1"
         return f"{text[start:line_end]}\n{blank}{mark}", end
@@ -484,6 +484,10 @@ def _moved(line: str, by: int) -> str:
 _QUOTES = re.compile(r"(?:[ \t]{0,3}>[ ]?)*")
 # After the start of a line or a mark: nothing else is ever taken for code.
 _WIDE_GAP = re.compile(r"[\n>*+.)-] {0,4}(?:(?<=    )|\t)")
+_BAR = re.compile(r"([ \t]*)(>[ ]?)")
+_Item = tuple[int, int]
+"""An item of a list: the columns of its content, as found and as written."""
+_NEVER_LAZY = frozenset("#`~|")
 _ITEM_MARKS = frozenset("-*+0123456789")
 _ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
 _INDENTING = frozenset(" \t>") | _ITEM_MARKS
@@ -499,41 +503,69 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
     that is indented by four or more beyond the list item it belongs to moves up to it.
     """
     result: list[str] = []
-    items: list[tuple[int, int]] = []  # columns of the items' content: as found, as written
-    depth = 0
+    levels: list[list[_Item]] = [[]]  # outside of quotes, in a quote, in a quote in that, ...
+    after_text = False
     for line in lines:
         if line and line[0] not in _INDENTING:
-            depth, items = 0, []
+            if len(levels) > 1 or not after_text or line[0] in _NEVER_LAZY:
+                levels = [[]]  # else it goes on with the paragraph of an item
             result.append(line)
+            after_text = True
             continue
-        if not depth and (item := _PLAIN_ITEM.match(line)):
-            column = 4 * len(item[1])
-            while items and column < items[-1][0]:
-                items.pop()
-            found, written = items[-1] if items else (0, 0)
-            at = written + (column - found if column - found < 4 else 0)
+        if len(levels) == 1 and (item := _PLAIN_ITEM.match(line)):
+            items, column = levels[0], 4 * len(item[1])
+            at = _under(items, column)
             items.append((column + 2, at + 2))
             result.append(" " * at + line[len(item[1]) :])
+            after_text = True
             continue
-        prefix = _quotes(line) if ">" in line else ""
-        if prefix.count(">") != depth:
-            depth, items = prefix.count(">"), []
-        column, bare = _split_indent(line[len(prefix) :] if prefix else line)
+        bars, line = _with_bars(line, levels) if ">" in line else ("", line)
+        depth = bars.count(">")
+        del levels[depth + 1 :]
+        items = levels[depth]
+        column, bare = _split_indent(line)
+        after_text = bool(bare)
         if not bare:
-            result.append(line)
+            result.append(bars + line)
             continue
-        while items and column < items[-1][0]:
-            items.pop()
-        found, written = items[-1] if items else (0, 0)
-        beyond = column - found
-        at = written + (beyond if beyond < 4 else 0)
+        at = _under(items, column)
         if bare[0] in _ITEM_MARKS and not (bare[-1] in "-* \t" and is_break(bare)):
             bare = _noting_items(bare, column, at, items)
-        result.append(f"{prefix}{' ' * at}{bare}")
+        result.append(f"{bars}{' ' * at}{bare}")
     return result
 
 
-def _noting_items(bare: str, column: int, at: int, items: list[tuple[int, int]]) -> str:
+def _with_bars(line: str, levels: list[list[_Item]]) -> tuple[str, str]:
+    """The bars that a line begins with, moved under their items, and what follows them.
+
+    A bar in another item than the one above begins another quote.
+    """
+    bars = ""
+    start = depth = 0
+    while depth < MAX_QUOTES and (bar := _BAR.match(line, start)):
+        items = levels[depth]
+        before = len(items)
+        at = _under(items, _columns(bar[1]))
+        depth += 1
+        if len(items) < before:
+            del levels[depth:]
+        if depth == len(levels):
+            levels.append([])
+        bars += " " * at + bar[2]
+        start = bar.end()
+    return bars, line[start:]
+
+
+def _under(items: list[_Item], column: int) -> int:
+    """Where what begins in `column` belongs below the items; those that it ends are taken off."""
+    while items and column < items[-1][0]:
+        items.pop()
+    found, written = items[-1] if items else (0, 0)
+    beyond = column - found
+    return written + (beyond if beyond < 4 else 0)
+
+
+def _noting_items(bare: str, column: int, at: int, items: list[_Item]) -> str:
     """Note the items that a line opens (`- 1. x` opens two); the line with narrow gaps."""
     opened = ""
     start = 0
@@ -602,7 +634,7 @@ def _body(line: str, shelf: Shelf) -> str:
     if not match:
         return line
     column, body = shelf.bodies[int(match[3])]
-    by = 0 if match[2] else column - _columns(match[1])
+    by = column - _columns(match[1])
     rest = line[match.end() :]
     if by > 0:
         body = "\n".join(_moved(code, by) for code in body.split("\n"))
