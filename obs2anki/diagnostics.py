@@ -82,6 +82,7 @@ RULES: dict[str, Rule] = {
     "O609": Rule(W_, "too much embedded", "With {0} one side of a flashcard would embed more than {1} characters.", "Embed a heading or a block of it; the card shows a link."),
     "O610": Rule(W_, "medium not downloaded", "{0} was not downloaded: {1}.", "Mend the address, or try again later; until then the card shows it only while there is a connection."),
     "O611": Rule(W_, "media cannot be read", "{0} cannot be read.", "Give yourself the right to read it; the card shows a placeholder."),
+    "O612": Rule(W_, "drawing not shown", "A drawing in <svg> tags is not shown on a card.", "Save it in the vault as an .svg file and embed that; the card shows a placeholder."),
     # -- O7 decks and tags
     "O701": Rule(W_, "deck too deep", "The deck has {0} levels, Anki can hold 11; it becomes {1}.", "Set [decks] depth in obs2anki.toml."),
     "O702": Rule(I_, "no tag selects it", "No flashcard tag selects this document, but it holds text that would make {0} flashcard(s), here the first.", "To export it, give it a flashcard tag: {1}."),

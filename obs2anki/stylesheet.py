@@ -100,6 +100,7 @@ input[type="checkbox"]:checked::after {
 li.task-list-item > input[type="checkbox"] {
   margin-inline-start: -1.35em; margin-inline-end: 0.2em;
 }
+li.task-list-item > input + p { display: inline; }
 """
 
 _WIDE = """\

@@ -194,6 +194,14 @@ def test_many_frames_are_many_links() -> None:
     assert html.count("<a href=") == 300
 
 
+def test_a_drawing_that_is_not_shown_is_told_once_with_its_line() -> None:
+    text = "a\nb <svg><text>c</text></svg> <SVG></SVG>"
+    library = vault_files.library(documents={"a.md": text})
+    place = render.Place(VaultPath("a.md"), 1, "", end_line=2)
+    _, findings = render.side(text, place, library, Obsidian())
+    assert [(d.code, d.line, d.column) for d in findings] == [("O612", 2, 3), ("O612", 2, 29)]
+
+
 @pytest.mark.parametrize("piece", ['<iframe "', "<iframe src='", "<svg>", "<svg></svg>", "<path "])
 def test_runs_of_what_looks_like_tags_are_read_once(piece: str) -> None:
     # Quadratic time would take minutes here.

@@ -58,7 +58,7 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
         result = _plain_footnotes(result)
     raw = not escaped and "<" in markdown and _holds_html(markdown, result, strict_line_breaks)
     # nh3 writes `<br>`; without it ` />` stands in tags only, for comrak escapes `>` elsewhere.
-    result = _sanitised(result, shelf) if raw else result.replace(" />", ">")
+    result = _sanitised(result, shelf, links) if raw else result.replace(" />", ">")
     if "[" in result:
         result = inert(result)
     if "\\" in result:
@@ -239,11 +239,11 @@ _DRAWING = re.compile(r"<(/?)svg\b[^<>]*>", re.IGNORECASE)
 _UNFINISHED = re.compile(r"""<(?=/?[A-Za-z][^<>"']*+(?:<|\Z))""")
 
 
-def _sanitised(result: str, shelf: Shelf) -> str:
+def _sanitised(result: str, shelf: Shelf, links: Links) -> str:
     result = _UNFINISHED.sub("&lt;", result)
     seen: set[str] = set()
     result = _FRAME.sub(lambda match: _link_to(match[1].lower(), match[0], shelf, seen), result)
-    return _cleaner().clean(_UNKNOWN_TAG.sub("", _without_drawings(result)))
+    return _cleaner().clean(_UNKNOWN_TAG.sub("", _without_drawings(result, links)))
 
 
 def _link_to(name: str, tag: str, shelf: Shelf, seen: set[str]) -> str:
@@ -263,8 +263,8 @@ def _link_to(name: str, tag: str, shelf: Shelf, seen: set[str]) -> str:
     return f'<a href="{attribute(url)}">{escape(found.get("title") or address, quote=False)}</a>'
 
 
-def _without_drawings(result: str) -> str:
-    """HTML with a placeholder for each `<svg>`, whose text means nothing outside of it."""
+def _without_drawings(result: str, links: Links) -> str:
+    """HTML with a placeholder and a finding for each `<svg>`: its text means nothing elsewhere."""
     out: list[str] = []
     position = start = depth = 0
     for found in _DRAWING.finditer(result):
@@ -275,6 +275,7 @@ def _without_drawings(result: str) -> str:
             depth -= 1
             if not depth:
                 out += (result[position:start], Missing("not shown", "svg").html)
+                links.found("O612", result[start : start + 4])
                 position = found.end()
     return "".join(out) + result[position:]
 
