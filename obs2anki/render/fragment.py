@@ -112,7 +112,7 @@ _STOP = re.compile(
     r"|(?<=`)`*|(?<=~)~*|(?<=\$)\$?|(?<=%)%"
     r"|(?<=<)(?:!--|/?[A-Za-z][^<>\n]*>)"  # in a tag and in an address, `$` and `~` are just that
     r"|(?:(?<=http:)|(?<=https:))//[^\s<>`)]*"
-    r"|(?:(?<=\[)|(?<=!)\[)\[(?P<inner>[^\[\]\n]+)\]\]"
+    r"|(?:(?<=\[)|(?<=!)\[)\[(?![ \t#|]*+\])(?P<inner>[^\[\]\n]+)\]\]"
     r")",
     re.DOTALL,
 )
@@ -125,6 +125,10 @@ _QUOTE_MARKS = re.compile(r"^[ \t]*>[ \t>]*", re.MULTILINE)
 
 
 class _Ahead:
+# MathJax makes a link of `\\href{javascript:...}{x}`; with braces in it, it is no address.
+_SCRIPT = re.compile(r"\s*".join("script") + r"(?=\s*:)", re.IGNORECASE)
+
+
     """Where things stand further on in a text; each is looked for once."""
 
     def __init__(self, text: str) -> None:
@@ -282,6 +286,7 @@ class _Scan:
         line_start = self.text.rfind("\n", max(0, position - 200), position) + 1
         return self.text[line_start : line_start + 200].lstrip().startswith(">")
 
+        content = _SCRIPT.sub(r"\g<0>{}", content) if ":" in content else content
     def _comment(self, stop: re.Match[str]) -> tuple[str, int]:
         close = self.ahead.find("%%", stop.end())
         return ("%%", stop.end()) if close < 0 else ("", close + 2)

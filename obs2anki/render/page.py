@@ -240,9 +240,20 @@ _UNFINISHED = re.compile(r"""<(?=/?[A-Za-z][^<>"']*+(?:<|\Z))""")
 
 
 def _sanitised(result: str, shelf: Shelf, links: Links) -> str:
+# `<mark style="background: #FFF3A3A6;">`: what plugins for highlights write.
+_TAG = re.compile(r"<[A-Za-z][^<>]*>")
+_BACKGROUND = re.compile(
+    r"""\bbackground(?=\s{0,9}:\s{0,9}(?:\#[0-9a-f]{3,8}|[a-z]{3,32}|(?:rgb|hsl)a?\([^()]{0,64}\))"""
+    r"""\s{0,9}[;"'])""",
+    re.IGNORECASE,
+)
+
+
     result = _UNFINISHED.sub("&lt;", result)
     seen: set[str] = set()
     result = _FRAME.sub(lambda match: _link_to(match[1].lower(), match[0], shelf, seen), result)
+    if "background" in result:  # which may name a picture, so that only its colour is kept
+        result = _TAG.sub(lambda match: _BACKGROUND.sub("background-color", match[0]), result)
     return _cleaner().clean(_UNKNOWN_TAG.sub("", _without_drawings(result, links)))
 
 
