@@ -9,36 +9,43 @@ done with a round is a deed: `export` writes the deck, `preview` and `compare` w
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 
 from obs2anki import harvest, ledger, plan, settings, vault
 from obs2anki.cache import Cache
+from obs2anki.clock import MachineZone, reading, zone_of
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity
-from obs2anki.destinations.package import Package
-from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
 from obs2anki.ledger import Ledger
+from obs2anki.request import Request, deck_of, place_of_ledger
 from obs2anki.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for."""
-
-    vault: Path
-    output: Path | None = None
-    """Where the deck goes; None = what the settings say."""
-    options: settings.Layer = ()
-    """Settings from the command line."""
-    stateless: bool = False
-    """Whether to do without a ledger."""
-    cache: Path | None = None
-    """The folder where caches lie; None = without."""
+__all__ = [
+    "Deed",
+    "MachineZone",
+    "Outcome",
+    "Request",
+    "Round",
+    "Step",
+    "Verdict",
+    "compare",
+    "deck_of",
+    "export",
+    "place_of_ledger",
+    "prepare",
+    "preview",
+    "reading",
+    "rehearse",
+    "remember",
+    "run",
+    "settings_of",
+    "strictly",
+    "zone_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         root=contents.root,
         settings=in_force,
         plan=planned,
-        deck=_deck(request, in_force, contents.name),
+        deck=deck_of(request, in_force, contents.name),
         zone=zone,
         today=(now.astimezone(zone) - rollover).date(),
         ledger=file,
@@ -178,17 +185,6 @@ def run(
         return deed(prepare(request, step))
 
 
-def place_of_ledger(root: Path, in_force: Settings) -> Path:
-    """Where the ledger is kept. Raises Obs2ankiError where a link leads it out of the vault."""
-    place = root / in_force.ledger
-    if not place.resolve().is_relative_to(root.resolve()):
-        raise Obs2ankiError(
-            f"The ledger {place} lies outside of the vault, where a link leads it. "
-            "Remove the link, or name another place: ledger = ... in obs2anki.toml"
-        )
-    return place
-
-
 def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
     """The settings in force for a vault, those that its reviews prove included.
 
@@ -205,16 +201,6 @@ def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]
     return in_force, contents, [*found, *contents.diagnostics, *proved]
 
 
-def _deck(request: Request, in_force: Settings, name: str) -> Path:
-    """Where the deck goes: -o, `output` below the vault, or the vault's name, here."""
-    if request.output is not None:
-        return request.output
-    if in_force.output is not None:
-        return request.vault / in_force.output
-    # In a locale that is not UTF-8 the name needs the disk's own spelling.
-    return Path(os.fsdecode(f"{name}.apkg".encode()))
-
-
 # ---------------------------------------------------------------- deeds
 
 
@@ -223,22 +209,32 @@ def export(round_: Round) -> Outcome:
 
     Raises Obs2ankiError where it cannot be written; then a deck that was there is as it was.
     """
+    from obs2anki.destinations.package import Package  # it takes a while to load
+
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     delivery = Package(round_.deck).deliver(round_.plan)
-    remembered = False
-    if round_.ledger is not None:
-        now = Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger)
-        # Only now: a ledger must never know of what was not delivered.
-        if round_.known is None or now != round_.known or not round_.known.tidy:
-            ledger.save(round_.ledger, now)
-            remembered = True
+    # Only now: a ledger must never know of what was not delivered.
+    remembered = remember(round_)
     verdict = Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED
     return Outcome(round_, verdict, delivery, remembered)
 
 
+def remember(round_: Round) -> bool:
+    """Save the ledger of a round that was delivered; says whether it had to be written."""
+    if round_.ledger is None:
+        return False
+    now = Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger)
+    if round_.known is not None and now == round_.known and round_.known.tidy:
+        return False
+    ledger.save(round_.ledger, now)
+    return True
+
+
 def preview(round_: Round) -> Outcome:
     """Say what `export` would do, and write nothing. Raises what `export` raises."""
+    from obs2anki.destinations.package import Package  # it takes a while to load
+
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     return Outcome(round_, Verdict.PREVIEWED, Package(round_.deck).compare(round_.plan))
@@ -246,6 +242,8 @@ def preview(round_: Round) -> Outcome:
 
 def compare(round_: Round) -> Outcome:
     """Say whether the deck is up to date, and write nothing. Raises what `export` raises."""
+    from obs2anki.destinations.package import Package  # it takes a while to load
+
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     # Without a ledger nobody knows when a note changed, so that time does not count.
@@ -262,71 +260,3 @@ def strictly(deed: Deed) -> Deed:
         return Outcome(round_, Verdict.REFUSED) if found else deed(round_)
 
     return strict
-
-
-# ---------------------------------------------------------------- clock and time zone
-
-
-def reading(environment: Mapping[str, str]) -> datetime:
-    """The one reading of the clock, in UTC; `SOURCE_DATE_EPOCH` stands in for it if set.
-
-    Raises Obs2ankiError where that variable holds no time.
-    """
-    epoch = environment.get("SOURCE_DATE_EPOCH")
-    if not epoch:
-        return datetime.now(UTC)
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise Obs2ankiError(
-            f"SOURCE_DATE_EPOCH is {epoch!r}, which is no time. "
-            "Set it to seconds since 1970, such as 1704067200, or unset it."
-        ) from None
-
-
-def zone_of(in_force: Settings) -> tzinfo:
-    """The time zone of the settings, else the machine's."""
-    name = in_force.scheduling.timezone
-    if name is None:
-        return MachineZone()
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo(name)
-
-
-class MachineZone(tzinfo):
-    """The machine's own time zone, with its summer times of today and of years ago.
-
-    The C library knows it whatever it is made of: a name or a rule in TZ, or a system setting.
-    """
-
-    def fromutc(self, instant: datetime) -> datetime:
-        """The local time of an instant in UTC (that is how datetime asks)."""
-        there = instant.replace(tzinfo=UTC)
-        try:
-            offset = there.astimezone().utcoffset() or timedelta()
-        except (OverflowError, OSError, ValueError):
-            offset = _standard()
-        local = (there.replace(tzinfo=None) + offset).replace(tzinfo=self)
-        # In autumn an hour comes twice.
-        return local if local.utcoffset() == offset else local.replace(fold=1)
-
-    def utcoffset(self, local: datetime | None) -> timedelta:
-        """How far local time is ahead of UTC."""
-        if local is None:
-            return _standard()
-        try:
-            return local.replace(tzinfo=None).astimezone().utcoffset() or timedelta()
-        except (OverflowError, OSError, ValueError):
-            return _standard()
-
-    def dst(self, _: datetime | None) -> None:
-        """Not told apart."""
-
-    def tzname(self, _: datetime | None) -> None:
-        """Not known."""
-
-
-def _standard() -> timedelta:
-    """The offset for years that the C library does not know."""
-    return timedelta(seconds=-time.timezone)

@@ -31,30 +31,22 @@ from obs2anki.data import VaultPath
 FORMAT = 1
 """Of the rows; another one begins the cache anew."""
 
-SETTLED = 2_000_000_000
-"""Nanoseconds after which a change of a file shows in its stamp; FAT counts in two seconds."""
-
 FORGOTTEN = 60 * 60 * 24 * 30
 """Seconds after which the cache of a vault that is no more is removed."""
-
-
-def stamp(file: str | Path) -> str:
-    """What a file's change would change, without reading it; empty = it proves nothing.
-
-    A file that was changed a moment ago may change once more within one tick of its clock.
-    """
-    try:
-        told = Path(file).stat()
-    except (OSError, ValueError):
-        return ""
-    if time.time_ns() - max(told.st_mtime_ns, told.st_ctime_ns) < SETTLED:
-        return ""
-    return f"{told.st_mtime_ns} {told.st_ctime_ns} {told.st_size} {told.st_ino}"
 
 
 def digest(text: str) -> str:
     """A short name for a text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def digest_of_file(file: Path) -> str:
+    """A short name for what a file holds; empty if it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
+    except OSError:
+        return ""
 
 
 def key(*values: object) -> str:
@@ -141,6 +133,21 @@ class Cache:
                 with closing(self._open()) as connection:
                     if _about(connection).get("key") == wanted:
                         yield from _rows(connection)
+
+    def note(self, name: str) -> str:
+        """A note that says itself what it is about; empty if there is none."""
+        with suppress(sqlite3.Error, OSError, TypeError):
+            if self.file.is_file():
+                with closing(self._open()) as connection:
+                    return str(_about(connection).get(name, ""))
+        return ""
+
+    def keep_note(self, name: str, value: str) -> None:
+        """Keep a note beside what is there; not where another run is at it."""
+        with suppress(sqlite3.Error, OSError):
+            if self.file.is_file():
+                with closing(self._open()) as connection:
+                    connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
 
     def about(self, name: str, wanted: str) -> str:
         """A note of an earlier run under the key `wanted`; empty if there is none."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from obs2anki import watch
     from obs2anki.data import Diagnostic
     from obs2anki.report import Report, Wording
+    from obs2anki.rest import Said
 
 DONE, FINDINGS, IMPOSSIBLE, BUG = 0, 1, 2, 3
 STOPPED = 128
@@ -138,7 +139,9 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
 ) -> None:
     """Write the vault's flashcards to an Anki deck (.apkg)."""
-    from obs2anki import build, cache, report
+    from obs2anki import cache
+    from obs2anki.request import Request
+    from obs2anki.rest import Rest
 
     asked = (
         ("scheduling.rollover", rollover, "--rollover"),
@@ -147,13 +150,30 @@ def export(
         ("scheduling.revlog", True if revlog else None, "--revlog"),
     )
     layer = _layer(asked)
+    request = Request(vault, output, layer, stateless, cache.folder())
+    how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
+    rest = None
+    if not (check or dry_run or strict):
+        with _settings_seen_from_here(vault):
+            rest = Rest.of(request, how)
+    known = rest.said() if rest is not None else None
+    if known is not None:
+        _say_both(known)
+        raise typer.Exit(DONE)
+    from obs2anki import build, report
+
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
     if strict:
         deed = build.strictly(deed)
-    request = build.Request(vault, output, layer, stateless, cache.folder())
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         outcome = build.run(request, deed, waiting.watch)
-    _SHOW[format_](report.of(outcome), _wording(vault))
+
+    def saying(ended: build.Outcome) -> Said:
+        return _SHOW[format_](report.of(ended), _wording(vault))
+
+    _say_both(saying(outcome))
+    if rest is not None:
+        rest.keep(outcome, saying)
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
 
@@ -386,44 +406,58 @@ def _settings_seen_from_here(vault: Path) -> Iterator[None]:
         raise settings.SettingsError(problems) from error
 
 
-def _show_text(told: Report, wording: Wording) -> None:
+def _show_text(told: Report, wording: Wording) -> Said:
     """Findings on stderr, the report on stdout."""
     from obs2anki import report
+    from obs2anki.rest import Said
 
-    _say_findings(report.worth_a_line(told.outcome.round.plan.diagnostics), wording)
-    _say([report.text(told, wording), "\n"], sys.stdout)
+    found = _findings(report.worth_a_line(told.outcome.round.plan.diagnostics), wording)
+    return Said(f"{report.text(told, wording)}\n", "".join(found))
 
 
-def _show_json(told: Report, _: Wording) -> None:
+def _show_json(told: Report, _: Wording) -> Said:
     """All of it as JSON on stdout."""
     from obs2anki import report
+    from obs2anki.rest import Said
 
-    _say([report.as_json(told), "\n"], sys.stdout)
+    return Said(f"{report.as_json(told)}\n", "")
 
 
-def _show_github(told: Report, wording: Wording) -> None:
+def _show_github(told: Report, wording: Wording) -> Said:
     """Findings as annotations, then the report, on stdout."""
     from obs2anki import report
+    from obs2anki.rest import Said
 
-    _say(_lines(report.workflow_commands(told.outcome.round.plan.diagnostics, wording)), sys.stdout)
-    _say([report.unobeyed(report.text(told, wording)), "\n"], sys.stdout)
+    found = _lines(report.workflow_commands(told.outcome.round.plan.diagnostics, wording))
+    return Said("".join((*found, report.unobeyed(report.text(told, wording)), "\n")), "")
 
 
-_SHOW: dict[Format, Callable[[Report, Wording], None]] = {
+_SHOW: dict[Format, Callable[[Report, Wording], Said]] = {
     Format.TEXT: _show_text,
     Format.JSON: _show_json,
     Format.GITHUB: _show_github,
 }
 
 
+def _say_both(said: Said) -> None:
+    """First what goes to stderr: the report stands last on a screen."""
+    _say([said.err], sys.stderr)
+    _say([said.out], sys.stdout)
+
+
 def _say_findings(diagnostics: Iterable[Diagnostic], wording: Wording) -> None:
     """The findings on stderr."""
+    _say(_findings(diagnostics, wording), sys.stderr)
+
+
+def _findings(diagnostics: Iterable[Diagnostic], wording: Wording) -> Iterable[str]:
+    """The lines of the findings."""
     from obs2anki import report
 
     found = list(report.findings(diagnostics, wording, wants_colour(sys.stderr)))
     if found and sys.stderr.isatty():
         found.append("")  # the report follows on the same screen
-    _say(_lines(found), sys.stderr)
+    return _lines(found)
 
 
 def _lines(lines: Iterable[str]) -> Iterable[str]:

@@ -100,7 +100,7 @@ class Field:
 
     def row(self, path: VaultPath) -> tuple[Yield, Row]:
         """What a document yields, and the same for the cache, with all that it depends on."""
-        mark = cache.stamp(self.contents.file(path))
+        mark = vault.stamp(self.contents.file(path))
         one = self.yielded(path)
         _, said = self.read(path)
         others = (other for other in one.documents if other != path)
@@ -111,7 +111,7 @@ class Field:
             # What was to be said of reading it is not seen in its text.
             "" if said else self.digest(path),
             {other: self.digest(other) for other in others},
-            {file: cache.stamp(self.contents.file(file)) for file in files},
+            {file: vault.stamp(self.contents.file(file)) for file in files},
             rows.packed(one, self.contents.root),
         )
         return one, row
@@ -176,7 +176,7 @@ class _Known:
         self.files = cache.digest("\0".join(field.contents.files))
         self.files_then = store.about("files", wanted)
         self.rows: dict[VaultPath, Row] = {}
-        self._stamp = memoised(lambda path: cache.stamp(field.contents.file(path)))
+        self._stamp = memoised(lambda path: vault.stamp(field.contents.file(path)))
         self._digest = memoised(self._digest_of)
         found: dict[VaultPath, Yield] = {}
         for row in store.read(wanted):

@@ -15,6 +15,7 @@ import os
 import re
 import shlex
 import stat
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ OURS = "obs2anki.toml"
 
 SCHEDULE_DATA = "schedule-data.sr.md"
 """Where the plugin means to keep reviews one day (1.15.4, src/data/data-store/README.md)."""
+
+SETTLED = 2_000_000_000
+"""Nanoseconds after which a change of a file shows in its stamp; FAT counts in two seconds."""
 
 ABOVE, BELOW, FOLDERS = 5, 3, 1_000
 """How far the plugin's settings are looked for: levels up, levels down, folders in all."""
@@ -302,7 +306,7 @@ def read(
             taken.append(source)
     return Contents(
         root=root,
-        name=_vault_name(root),
+        name=name_of(root),
         sources=tuple(taken),
         ignored=tuple(ignored),
         unread=tuple(sorted(unread, key=lambda one: (order(one.path), one.path))),
@@ -355,7 +359,45 @@ def digest(file: Path, most: int | None = None) -> tuple[str, int]:
         return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 
-def _vault_name(root: Path) -> str:
+def stamp(file: str | Path) -> str:
+    """What a file's change would change, without reading it; empty = it proves nothing.
+
+    A file that was changed a moment ago may change once more within one tick of its clock.
+    """
+    try:
+        told = os.stat(file)  # noqa: PTH116  # 10,000 times
+    except (OSError, ValueError):
+        return ""
+    if time.time_ns() - max(told.st_mtime_ns, told.st_ctime_ns) < SETTLED:
+        return ""
+    return f"{told.st_mtime_ns} {told.st_ctime_ns} {told.st_size} {told.st_ino}"
+
+
+def marks(root: Path, besides: Iterable[Path]) -> str:
+    """What a change of any visible file would change, without reading one.
+
+    `besides` are files that are left out. Empty where it cannot be told: a file was changed a
+    moment ago, a folder cannot be read, or there are symbolic links.
+    """
+    listing = _Listing(root)
+    listing.walk("", None)
+    if listing.links or listing.said or listing.unread:
+        return ""
+    out = {os.path.realpath(file) for file in besides}
+    real = os.path.realpath(root)
+    told: list[str] = []
+    for file in listing.files:
+        if os.path.join(real, file.disk) in out:  # noqa: PTH118  # 10,000 times
+            told.append(file.path)
+            continue
+        mark = stamp(f"{root}/{file.disk}")
+        if not mark:
+            return ""
+        told.append(f"{file.disk}\0{mark}")
+    return "\n".join(sorted(told))
+
+
+def name_of(root: Path) -> str:
     """The vault's name, as Obsidian takes it from its folder."""
     name = os.fsencode(root.resolve().name).decode(errors="replace")
     return unicodedata.normalize("NFC", name) or "vault"

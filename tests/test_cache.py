@@ -64,7 +64,7 @@ def settled(root: Path) -> None:
 @pytest.fixture(autouse=True)
 def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The change time of a file cannot be set, and no test waits two seconds."""
-    monkeypatch.setattr(cache, "SETTLED", -1)
+    monkeypatch.setattr(vault, "SETTLED", -1)
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> Path:
@@ -94,12 +94,12 @@ def test_only_documents_that_changed_are_read_again(tmp_path: Path, read: list[s
 def test_a_file_that_changed_within_a_tick_of_its_clock_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "SETTLED", 2_000_000_000)
+    monkeypatch.setattr(vault, "SETTLED", 2_000_000_000)
     file = tmp_path / "a.md"
     file.write_text("q;; a")
-    assert cache.stamp(file) == ""
-    monkeypatch.setattr(cache, "SETTLED", -1)
-    assert cache.stamp(file) != ""
+    assert vault.stamp(file) == ""
+    monkeypatch.setattr(vault, "SETTLED", -1)
+    assert vault.stamp(file) != ""
 
 
 def test_a_document_that_was_only_touched_is_read_once_more(

@@ -1,0 +1,121 @@
+"""A vault at rest: what an export says if nothing has changed since the last one.
+
+    mark of settings, files, day, deck and ledger  ->  what was said of the same mark
+
+An export that finds everything as the last one left it would read it all to say so. So the last
+one leaves in the cache what the next one will say, under a mark that any change breaks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obs2anki import cache, vault
+from obs2anki.cache import Cache
+from obs2anki.clock import reading, zone_of
+from obs2anki.request import Request, deck_of, place_of_ledger
+
+if TYPE_CHECKING:
+    from obs2anki.build import Outcome
+
+NOTE = "rest"
+"""Where the cache keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command says."""
+
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A request, and the state in which it found the vault."""
+
+    store: Cache
+    mark: str
+    """Of all but deck and ledger, from before anything was read; empty = it cannot be told."""
+    deck: Path
+    ledger: Path | None
+
+    @classmethod
+    def of(cls, request: Request, wording: tuple[object, ...]) -> Rest | None:
+        """The state of what is asked for; `wording` is what else decides how it is told.
+
+        None without a cache, or where more than files decides what is done. Raises Obs2ankiError
+        where the vault or its settings cannot be read.
+        """
+        if request.cache is None:
+            return None
+        in_force, found = vault.find_settings(request.vault, request.options)
+        if in_force.media.download:
+            return None
+        deck = deck_of(request, in_force, vault.name_of(request.vault))
+        place = place_of_ledger(request.vault, in_force)
+        files = vault.marks(request.vault, (deck, place))
+        now, zone = reading(os.environ), zone_of(in_force)
+        days = (
+            now.astimezone(zone).date(),
+            (now.astimezone(zone) - timedelta(hours=in_force.scheduling.rollover)).date(),
+            now.astimezone(zone).utcoffset(),
+        )
+        asked = (request.options, request.stateless, str(deck), str(request.vault), str(place))
+        mark = cache.key(in_force, found, files, days, asked, wording, os.environ.get("TZ"))
+        store = Cache.of(request.cache, request.vault)
+        ledger = None if request.stateless else place
+        return cls(store, mark if files else "", deck, ledger)
+
+    def said(self) -> Said | None:
+        """What an export would say, if nothing has changed since the last one."""
+        kept = self.store.note(NOTE) if self.mark else ""
+        try:
+            mark, state, out, err = json.loads(kept)
+        except (ValueError, TypeError):
+            return None
+        if mark != self.mark or state != self._state():
+            return None
+        return Said(str(out), str(err))
+
+    def keep(self, outcome: Outcome, saying: Callable[[Outcome], Said]) -> None:
+        """Have the next export say what it will find, if it is known by now."""
+        again = _again(outcome)
+        if not self.mark or again is None:
+            return
+        told = saying(again)
+        self.store.keep_note(NOTE, json.dumps((self.mark, self._state(), told.out, told.err)))
+
+    def _state(self) -> list[str]:
+        """What deck and ledger hold."""
+        files = [self.deck] if self.ledger is None else [self.deck, self.ledger]
+        return [cache.digest_of_file(file) for file in files]
+
+
+def _again(outcome: Outcome) -> Outcome | None:
+    """How the next export ends if nothing changes until then; None = that is not certain."""
+    from obs2anki.build import Outcome, Verdict
+    from obs2anki.data import Delivery
+    from obs2anki.ledger import Ledger
+
+    round_, delivery = outcome.round, outcome.delivery
+    plan = round_.plan
+    # A doubt which flashcard is which is a finding of the run that has it.
+    if delivery is None or any(found.code.startswith("O8") for found in plan.diagnostics):
+        return None
+    if outcome.verdict not in (Verdict.WRITTEN, Verdict.UNCHANGED):
+        return None
+    known = round_.known
+    if round_.ledger is not None:
+        known = Ledger(plan.namespace, plan.vault_name, plan.ledger)
+    elif not round_.stateless:
+        return None
+    settled = replace(round_, known=known, plan=replace(plan, left=(), renamed=()))
+    unchanged = Delivery(unchanged=len(plan.notes), size=delivery.size)
+    return Outcome(settled, Verdict.UNCHANGED, unchanged)

@@ -1,0 +1,137 @@
+"""An export of a vault at rest says what it would have said, and reads next to nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from obs2anki import build, vault
+from tests import commands
+from tests.commands import Ended, child, ended, run
+
+VAULTS = commands.ROOT / "fixtures" / "vaults"
+
+HEAVY = ("comrak", "nh3", "genanki", "watchdog", "rich", "yaml", "re2", "anki", "multiprocessing")
+
+
+@pytest.fixture(autouse=True)
+def _settled_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(vault, "SETTLED", -1)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "caches"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A line for each time that a vault is really read."""
+    times: list[str] = []
+    prepare = build.prepare
+
+    def counted(request: build.Request, step: build.Step) -> build.Round:
+        times.append(str(request.vault))
+        return prepare(request, step)
+
+    monkeypatch.setattr(build, "prepare", counted)
+    return times
+
+
+@pytest.mark.parametrize("name", ["demo", "plain", "types"])
+@pytest.mark.parametrize("options", [(), ("--format", "json"), ("--format", "github")])
+def test_a_vault_at_rest_is_told_like_one_that_is_read(
+    tmp_path: Path,
+    name: str,
+    options: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    prepared: list[str],
+) -> None:
+    shutil.copytree(VAULTS / name, tmp_path / "v")
+    shutil.rmtree(tmp_path / "v" / ".obs2anki", ignore_errors=True)
+    arguments = ["export", "v", "-o", "deck.apkg", *options]
+    run(arguments, capsys)
+    prepared.clear()
+    at_rest = run(arguments, capsys)
+    assert prepared == []
+    shutil.rmtree(tmp_path / "caches")
+    read = run(arguments, capsys)
+    assert prepared == ["v"]
+    assert at_rest == read
+
+
+CHANGES: tuple[Callable[[Path], object], ...] = (
+    lambda root: (root / "v" / "new.md").write_text("#flashcards\n\nq::a"),
+    lambda root: (root / "v" / "a.md").write_text("#flashcards\n\nq::b"),
+    lambda root: (root / "v" / "a.md").rename(root / "v" / "b.md"),
+    lambda root: (root / "v" / "b.png").write_bytes(b"a picture"),
+    lambda root: (root / "v" / "obs2anki.toml").write_text("[cards]\ncontext = false\n"),
+    lambda root: (root / "deck.apkg").unlink(),
+    lambda root: shutil.rmtree(root / "v" / ".obs2anki"),
+    lambda root: os.environ.update(SOURCE_DATE_EPOCH="1767312000"),
+    lambda root: (root / "v" / "link.md").symlink_to(root / "v" / "a.md"),
+)
+
+
+@pytest.mark.parametrize("number", range(len(CHANGES)))
+def test_any_change_ends_the_rest(
+    tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str], prepared: list[str]
+) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.md").write_text("#flashcards\n\nq::a ;; b")
+    arguments = ["export", "v", "-o", "deck.apkg"]
+    run(arguments, capsys)
+    run(arguments, capsys)
+    assert prepared == ["v"]
+    CHANGES[number](tmp_path)
+    run(arguments, capsys)
+    assert prepared == ["v", "v"]
+
+
+@pytest.mark.parametrize(
+    "options", [("--check",), ("--dry-run",), ("--strict",), ("--no-scheduling",), ("--revlog",)]
+)
+def test_another_question_gets_its_own_answer(
+    tmp_path: Path,
+    options: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    prepared: list[str],
+) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.md").write_text("q;; a")
+    run(["export", "v", "-o", "deck.apkg"], capsys)
+    prepared.clear()
+    run(["export", "v", "-o", "deck.apkg", *options], capsys)
+    assert prepared == ["v"]
+
+
+def _loaded(arguments: list[str], folder: Path) -> tuple[Ended, set[str]]:
+    """How a command ends, and which heavy libraries it has loaded until then."""
+    before = (
+        "import atexit, json, sys\n"
+        "from obs2anki import vault\n"
+        "vault.SETTLED = -1\n"
+        "atexit.register(lambda: open('loaded', 'w').write(json.dumps(sorted(sys.modules))))\n"
+    )
+    end = ended(child(arguments, folder, before))
+    loaded = json.loads((folder / "loaded").read_text())
+    return end, {name for name in HEAVY if name in loaded}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["export", "--help"]])
+def test_asking_for_help_loads_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    end, loaded = _loaded(arguments, tmp_path)
+    assert (end.code, loaded) == (0, set())
+
+
+def test_an_export_of_a_vault_at_rest_loads_nothing_heavy(tmp_path: Path) -> None:
+    shutil.copytree(VAULTS / "demo", tmp_path / "v")
+    shutil.rmtree(tmp_path / "v" / ".obs2anki", ignore_errors=True)
+    first, loaded = _loaded(["export", "v", "-o", "deck.apkg"], tmp_path)
+    assert first.code == 0 and "genanki" in loaded
+    end, loaded = _loaded(["export", "v", "-o", "deck.apkg"], tmp_path)
+    assert (end.code, loaded) == (0, set())
