@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from obs2anki import harvest, ledger, plan, settings, vault
 from obs2anki.cache import Cache
@@ -167,12 +168,15 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
     )
 
 
+_Done = TypeVar("_Done")
+
+
 def run(
     request: Request,
-    deed: Deed,
+    deed: Callable[[Round], _Done],
     step: Step = lambda documents: documents,
     patience: float | None = None,
-) -> Outcome:
+) -> _Done:
     """Prepare a round and do `deed` with it, while no other run is at the same ledger.
 
     `patience` is how many seconds to wait for the other one; None = as usual. Raises what

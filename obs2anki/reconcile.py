@@ -64,6 +64,9 @@ ASKED: Mapping[Notetype, tuple[str, ...]] = {
 }
 """The fields that decide which cards a note has."""
 
+CARDS: Mapping[Notetype, int] = {Notetype.BASIC: 2, Notetype.CLOZE: 500}
+"""How many cards a note may have of ours; others come from templates that the user added."""
+
 MOST_TAGS = 12
 """Of how many tags all choices are tried, to find those that a digest stands for."""
 
@@ -530,7 +533,8 @@ def _awake(
     What the user has woken in the meantime, or suspended before, stays as it is.
     """
     wanted = {card.ordinal for card in note.cards}
-    lapsed = [card for card in held.cards if asks and card.ordinal not in wanted]
+    own = [card for card in held.cards if card.ordinal < CARDS[note.notetype]]
+    lapsed = [card for card in own if asks and card.ordinal not in wanted]
     suspend = [c for c in lapsed if not c.suspended and c.ordinal not in before.asleep]
     back = [c for c in held.cards if c.ordinal in before.asleep and c not in lapsed]
     wake = [card for card in back if card.suspended]

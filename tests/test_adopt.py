@@ -615,7 +615,7 @@ def test_without_the_engine_it_is_said_how_to_get_it(
         anki_collection.export(col, exported, "flashcards", legacy=False)
     before = ledger_file(root).read_bytes()
     lose(root)
-    monkeypatch.setattr(collection_notes, "_has_anki", lambda: False)
+    monkeypatch.setattr(collection_notes, "has_engine", lambda: False)
     for source in (collection, exported):
         with pytest.raises(Obs2ankiError, match=r"pip install 'obs2anki\[anki\]'"):
             adopt(root, source)

@@ -25,6 +25,7 @@ from obs2anki.data import (
 from obs2anki.deeds import (
     ORPHAN_TAG,
     Add,
+    CardId,
     Change,
     Changes,
     Holding,
@@ -352,6 +353,12 @@ def test_a_card_that_nothing_asks_any_more_sleeps_until_something_does() -> None
     back = only(vault(both), holding(asleep))
     assert back.wake == change.suspend
     assert state_of(back) == wanted(both)
+
+
+def test_a_card_of_a_template_that_the_user_added_is_left_alone() -> None:
+    there = held(note("a"))
+    more = replace(there.cards[0], id=CardId(7), ordinal=2)
+    assert not done(vault(note("a")), holding(replace(there, cards=(*there.cards, more)))).writes
 
 
 def test_a_card_that_the_user_suspended_is_not_woken() -> None:

@@ -39,7 +39,7 @@ OURS: Mapping[Notetype, frozenset[str]] = {
 Not the ids: Anki gives a notetype another one when its fields are changed.
 """
 
-_PRIVATE = frozenset(("Id", "Vault", "State"))
+PRIVATE = frozenset(("Id", "Vault", "State"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ EMPTY = bytes.fromhex("28b52ffd2000010000")
 
 def _of_todays(path: Path, package: zipfile.ZipFile) -> tuple[Stored, ...]:
     """The notes of a package as today's Anki writes it; only Anki's engine can unpack it."""
-    if not _has_anki():
+    if not has_engine():
         raise Obs2ankiError(
             f"{path} was exported by Anki, in a form that only Anki's own engine reads. "
             'Export it again with "Support older Anki versions" ticked, or install the engine: '
@@ -151,7 +151,7 @@ def _of_todays(path: Path, package: zipfile.ZipFile) -> tuple[Stored, ...]:
                 without_media.writestr(member, package.read(member))
             without_media.writestr("media", EMPTY)
         (place / "media").mkdir()
-        with _sentences(path):
+        with sentences(path):
             RustBackend().import_collection_package(
                 col_path=str(place / "collection.anki2"),
                 backup_path=str(bare),
@@ -172,13 +172,13 @@ def _broken(path: Path) -> Obs2ankiError:
 
 
 def _of_collection(path: Path) -> tuple[Stored, ...]:
-    if not _has_anki():
+    if not has_engine():
         raise Obs2ankiError(
             f"{path} is Anki's collection, which only Anki's own engine reads. Install it: "
             f"{INSTALL}"
         )
     with path.open("rb") as file:
-        if _is_open_in_anki(file):
+        if is_open_in_anki(file):
             raise Obs2ankiError(f"{path} is open in Anki. Close Anki, and run this again.")
     with tempfile.TemporaryDirectory(prefix="obs2anki-") as folder:
         copy = Path(folder) / "collection.anki2"
@@ -189,17 +189,18 @@ def _of_collection(path: Path) -> tuple[Stored, ...]:
         return _of_copy(path, copy)
 
 
-def _has_anki() -> bool:
+def has_engine() -> bool:
+    """Whether Anki's own engine is installed here."""
     from importlib.util import find_spec
 
     return find_spec("anki") is not None
 
 
-_LOCKED_FROM = 0x40000002
+LOCKED_FROM = 0x40000002
 """Where SQLite has its lock bytes in a file; Anki holds them as long as it runs."""
 
 
-def _is_open_in_anki(file: BinaryIO) -> bool:
+def is_open_in_anki(file: BinaryIO) -> bool:
     """Whether another process has the database to itself.
 
     SQLite is not asked: it would leave an empty journal beside a collection that it may not
@@ -208,7 +209,7 @@ def _is_open_in_anki(file: BinaryIO) -> bool:
     if sys.platform == "win32":
         import msvcrt
 
-        file.seek(_LOCKED_FROM)
+        file.seek(LOCKED_FROM)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -218,16 +219,16 @@ def _is_open_in_anki(file: BinaryIO) -> bool:
     import fcntl
 
     try:
-        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 510, _LOCKED_FROM)
+        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 510, LOCKED_FROM)
     except OSError:
         return True
-    fcntl.lockf(file, fcntl.LOCK_UN, 510, _LOCKED_FROM)
+    fcntl.lockf(file, fcntl.LOCK_UN, 510, LOCKED_FROM)
     return False
 
 
 def _of_copy(path: Path, copy: Path) -> tuple[Stored, ...]:
     """The notes of a collection that is ours to open; `path` is what it is a copy of."""
-    with _sentences(path):
+    with sentences(path):
         from anki.collection import Collection
 
         collection = Collection(str(copy))
@@ -249,7 +250,7 @@ def _of_open(collection: Collection) -> tuple[Stored, ...]:
 
 
 @contextmanager
-def _sentences(path: Path) -> Iterator[None]:
+def sentences(path: Path) -> Iterator[None]:
     """Say what Anki's engine says as a sentence with a remedy."""
     from anki.collection import Collection  # it has to come first  # noqa: F401
     from anki.errors import AnkiException  # isort: skip
@@ -277,7 +278,7 @@ def _stored(
     ask: Callable[[str], Rows], names: Mapping[int, tuple[str, ...]], decks: Mapping[int, str]
 ) -> tuple[Stored, ...]:
     """Notes of our notetypes, oldest first; `names` are the fields by notetype."""
-    kinds = {number: kind for number, known in names.items() if (kind := _kind(known))}
+    kinds = {number: kind for number, known in names.items() if (kind := kind_of(known))}
     if not kinds:
         return ()
     chosen = f"({','.join(map(str, kinds))})"
@@ -298,9 +299,10 @@ def _stored(
     )
 
 
-def _kind(names: Sequence[str]) -> Notetype | None:
+def kind_of(names: Sequence[str]) -> Notetype | None:
+    """Which of our notetypes one with these fields is, if it is one."""
     held = frozenset(names)
-    return next((kind for kind, own in OURS.items() if own | _PRIVATE <= held), None)
+    return next((kind for kind, own in OURS.items() if own | PRIVATE <= held), None)
 
 
 def _note(

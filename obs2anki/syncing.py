@@ -1,0 +1,367 @@
+"""One sync: read the vault, compare it with Anki, show what is to be done, do it.
+
+    sync(Request(vault), Collection(path).session, Terms(...)) -> Synced(round, changes, applied)
+
+Anki is read and compared before anything is written, and what is done is what was shown. The
+ledger is saved after that, as after an export: the two can be mixed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from obs2anki import build, reconcile
+from obs2anki.build import Request, Round
+from obs2anki.data import Diagnostic
+from obs2anki.deeds import (
+    Add,
+    Anki,
+    Applied,
+    Change,
+    Changes,
+    Holding,
+    Place,
+    Removal,
+    Verb,
+)
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.harvest import Step
+from obs2anki.reconcile import NOTHING_MORE, Wishes
+from obs2anki.report import Wording
+from obs2anki.terminal import columns, harmless, shortened
+
+VERSION = 1
+"""Of the JSON; it goes up when a name in it changes its meaning."""
+
+MANY = 200
+"""Notes; to write more of them, or to suspend or delete more, is a large change."""
+
+SHARE = 10
+"""Per cent of a vault's notes in Anki; to suspend or delete more of them is a large change."""
+
+NOTHING, UNTOUCHED = Changes(), Applied()
+
+Session = Callable[[], AbstractContextManager[Anki]]
+"""Opens an Anki: `Collection(path).session`, say."""
+
+Confirm = Callable[[Changes], bool]
+"""Shows a large change and asks whether it is to be done."""
+
+
+class Ending(StrEnum):
+    """How a sync ended."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    """Anki followed the vault already, and was not touched."""
+    PREVIEWED = "previewed"
+    DECLINED = "declined"
+    """The user was asked, and said no."""
+    EMPTY = "empty"
+    """The vault yields nothing, so Anki was not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a sync is to be done."""
+
+    confirm: Confirm
+    """Asked about a large change."""
+    wishes: Wishes = NOTHING_MORE
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A sync and how it ended."""
+
+    round: Round
+    ending: Ending
+    changes: Changes = NOTHING
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Of the vault, then of what Anki holds."""
+    applied: Applied = UNTOUCHED
+    strangers: int = 0
+    """Notes with this vault's namespace that neither the vault nor its ledger knows."""
+
+
+def sync(
+    request: Request, session: Session, terms: Terms, step: Step = lambda documents: documents
+) -> Synced:
+    """Have Anki follow the vault of `request`.
+
+    Raises Obs2ankiError where the vault or Anki cannot be read or written; then Anki is as it
+    was, or as `deeds.Anki.apply` says.
+    """
+    return build.run(request, lambda round_: _synced(round_, session, terms), step)
+
+
+def _synced(round_: Round, session: Session, terms: Terms) -> Synced:
+    plan = round_.plan
+    if not plan.notes:
+        return Synced(round_, Ending.EMPTY, diagnostics=plan.diagnostics)
+    with session() as anki:
+        holding = anki.read(plan.namespace)
+        known = round_.known.entries if round_.known is not None else ()
+        changes, found = reconcile.changes(plan, holding, known, terms.wishes)
+        diagnostics = (*plan.diagnostics, *found)
+        ending, applied = Ending.UNCHANGED, UNTOUCHED
+        if terms.dry_run:
+            ending = Ending.PREVIEWED
+        elif is_large(changes, holding) and not terms.confirm(changes):
+            ending = Ending.DECLINED
+        elif changes.writes:
+            applied = anki.apply(changes, plan)
+            ending = Ending.WRITTEN
+    if ending in (Ending.WRITTEN, Ending.UNCHANGED):
+        build.remember(round_)
+    strangers = _strangers(round_, holding)
+    return Synced(round_, ending, changes, diagnostics, applied, strangers)
+
+
+def is_large(changes: Changes, holding: Holding) -> bool:
+    """Whether the user should see it before it is done."""
+    asleep = sum(Verb.SUSPEND in change.verbs for change in changes.changed)
+    written = len(changes.added) + sum(change.writes for change in changes.changed)
+    share = max(10, len(holding.notes) * SHARE // 100)
+    return written > MANY or asleep > share
+
+
+def _strangers(round_: Round, holding: Holding) -> int:
+    """Notes that may be this vault's, of which nobody knows: the ledger is lost, or elsewhere."""
+    known = {entry.guid for entry in round_.plan.ledger}
+    return sum(note.guid is not None and note.guid not in known for note in holding.notes)
+
+
+# ---------------------------------------------------------------- prune
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What a prune deleted, or would have."""
+
+    round: Round
+    removed: tuple[Removal, ...]
+    ending: Ending
+    applied: Applied = UNTOUCHED
+
+
+def prune(request: Request, session: Session, terms: Terms, *, force: bool = False) -> Pruned:
+    """Delete from Anki the notes whose flashcards have left the vault.
+
+    Raises Obs2ankiError where these are many and `force` is not given. `terms.confirm` is
+    always asked.
+    """
+    return build.run(request, lambda round_: _pruned(round_, session, terms, force))
+
+
+def _pruned(round_: Round, session: Session, terms: Terms, force: bool) -> Pruned:
+    plan = round_.plan
+    with session() as anki:
+        holding = anki.read(plan.namespace)
+        removed = reconcile.orphans(plan, holding)
+        if not removed:
+            return Pruned(round_, (), Ending.UNCHANGED)
+        if terms.dry_run:
+            return Pruned(round_, removed, Ending.PREVIEWED)
+        _refuse_many(len(removed), len(holding.notes), force)
+        changes = Changes(removed=removed)
+        if not terms.confirm(changes):
+            return Pruned(round_, removed, Ending.DECLINED)
+        return Pruned(round_, removed, Ending.WRITTEN, anki.apply(changes, plan))
+
+
+def _refuse_many(removed: int, held: int, force: bool) -> None:
+    if not force and (removed > MANY or removed * 100 > held * SHARE):
+        raise Obs2ankiError(
+            f"{_count(removed, 'note')} of {held:,} would be deleted, with all reviews in Anki. "
+            "Look at them with --dry-run; if they are to go, give --force."
+        )
+
+
+# ---------------------------------------------------------------- to people
+
+SHOWN = 50
+"""Columns for a question in a table."""
+
+ROWS = 20
+"""Of the table of what was done; what is only to be done is shown in full."""
+
+_DONE = {
+    Verb.ADD: "added",
+    Verb.UPDATE: "updated",
+    Verb.MOVE: "moved",
+    Verb.SUSPEND: "suspended",
+    Verb.WAKE: "woken",
+    Verb.RESCHEDULE: "rescheduled",
+    Verb.CONFLICT: "in conflict",
+    Verb.UNCHANGED: "unchanged",
+}
+
+
+def text(synced: Synced, wording: Wording) -> Iterator[str]:
+    """What was done, or is to be done, line by line."""
+    if synced.ending is Ending.EMPTY:
+        yield "This vault yields no flashcard, so Anki was left as it is."
+        return
+    rows = list(table(synced.changes, wording))
+    full = synced.ending is not Ending.WRITTEN or len(rows) <= ROWS
+    if rows:
+        yield from columns([HEAD, *(rows if full else rows[:ROWS])])
+        if not full:
+            yield f"and {len(rows) - ROWS:,} more"
+        yield ""
+    for change in synced.changes.changed:
+        yield from _conflict(change, wording)
+    yield _ENDED[synced.ending].format(_counted(synced.changes))
+    if synced.applied.backup:
+        yield f"Backup: {harmless(synced.applied.backup)}"
+    for place, why in synced.applied.refused:
+        yield f"{wording.place(place.path, place.line or 1)}: {harmless(why)}"
+    if synced.strangers and not synced.round.remembers:
+        yield (
+            f"{_count(synced.strangers, 'note')} in Anki may be this vault's, but it had no ledger "
+            "to tell. To have one made of what Anki holds: obs2anki adopt"
+        )
+
+
+_ENDED = {
+    Ending.WRITTEN: "Anki follows the vault: {}.",
+    Ending.UNCHANGED: "Anki follows the vault already: {}.",
+    Ending.PREVIEWED: "Nothing was written. A sync would leave: {}.",
+    Ending.DECLINED: "Nothing was written.",
+}
+
+HEAD = ("What", "Place", "Deck", "Question")
+
+
+def deeds_of(changes: Changes) -> Iterator[Add | Change]:
+    """What is done to one note after the other."""
+    yield from changes.added
+    yield from changes.changed
+
+
+def table(changes: Changes, wording: Wording) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each note to which something is done."""
+    for deed in deeds_of(changes):
+        verbs = ", ".join(verb for verb in deed.verbs if verb is not Verb.UNCHANGED)
+        if verbs:
+            yield verbs, _where(deed.place, wording), _deck(deed), _question(deed.place)
+
+
+def removals(removed: tuple[Removal, ...], wording: Wording) -> Iterator[str]:
+    """The notes that are to be deleted, as a table."""
+    rows = [("Stood in", "Question")]
+    rows += [(_where(one.place, wording), _question(one.place)) for one in removed]
+    yield from columns(rows)
+
+
+def _where(place: Place, wording: Wording) -> str:
+    if place.line is None:
+        return wording.place(place.path)
+    return wording.place(place.path, place.line)
+
+
+def _question(place: Place) -> str:
+    return shortened(place.question, SHOWN)
+
+
+def _deck(deed: Add | Change) -> str:
+    if isinstance(deed, Add):
+        return harmless(deed.note.deck)
+    if deed.move is not None:
+        return harmless(deed.move.deck)
+    return harmless(deed.held.cards[0].deck) if deed.held.cards else ""
+
+
+def _conflict(change: Change, wording: Wording) -> Iterator[str]:
+    for one in change.conflicts:
+        yield f"{_where(change.place, wording)}: {one.field} was edited here and in Anki."
+        yield from columns(
+            [("  in the vault", shortened(one.vault, 200)), ("  in Anki", shortened(one.anki, 200))]
+        )
+        yield ""
+
+
+def counts(changes: Changes) -> dict[Verb, int]:
+    """How many notes each thing is done to."""
+    verbs = Counter(v for deed in deeds_of(changes) for v in deed.verbs)
+    verbs[Verb.UNCHANGED] += len(changes.unchanged)
+    return {verb: verbs[verb] for verb in Verb}
+
+
+def _counted(changes: Changes) -> str:
+    told = [f"{count:,} {_DONE[verb]}" for verb, count in counts(changes).items() if count]
+    if changes.media:
+        told.append(f"{_count(len(changes.media), 'media file')} added")
+    return ", ".join(told) or "nothing to do"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+# ---------------------------------------------------------------- to programs
+
+
+def as_json(synced: Synced) -> Iterator[str]:
+    """The pieces of the same as one JSON object; paths are relative to the vault."""
+    changes = synced.changes
+    head = {
+        "version": VERSION,
+        "vault": synced.round.plan.vault_name,
+        "ending": synced.ending,
+        "counts": counts(changes),
+        "media": [item.name for item in changes.media],
+        "backup": synced.applied.backup,
+        "strangers": synced.strangers,
+    }
+    yield _json(head)[:-1] + ",\n"
+    rows = [_row(one) for one in deeds_of(changes)]
+    rows += [
+        {"path": one.flashcard.path, "line": one.flashcard.line, "guid": one.guid}
+        | {"verbs": [Verb.UNCHANGED]}
+        for one in changes.unchanged
+    ]
+    yield ' "notes": [' + ",".join(f"\n  {_json(row)}" for row in rows) + "],\n"
+    refused = [
+        {"path": place.path, "line": place.line, "reason": why}
+        for place, why in synced.applied.refused
+    ]
+    yield f' "refused": {_json(refused)},\n'
+    found = ",".join(f"\n  {_json(asdict(one))}" for one in synced.diagnostics)
+    yield f' "diagnostics": [{found}]}}\n'
+
+
+def _row(deed: Add | Change) -> dict[str, object]:
+    guid = deed.note.guid if isinstance(deed, Add) else deed.held.guid
+    row: dict[str, object] = {
+        "path": deed.place.path,
+        "line": deed.place.line,
+        "guid": guid,
+        "verbs": deed.verbs,
+        "deck": _deck(deed),
+        "question": deed.place.question,
+    }
+    if isinstance(deed, Change) and deed.conflicts:
+        row["conflicts"] = [asdict(one) for one in deed.conflicts]
+    return row
+
+
+def pruned_as_json(pruned: Pruned) -> Iterator[str]:
+    """What a prune deleted, or would delete, as one JSON object."""
+    rows = [
+        {"path": one.place.path, "guid": one.held.guid, "question": one.place.question}
+        for one in pruned.removed
+    ]
+    head = {"version": VERSION, "vault": pruned.round.plan.vault_name, "ending": pruned.ending}
+    yield _json(head | {"removed": rows}) + "\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
