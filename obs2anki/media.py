@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -70,6 +70,7 @@ _FORBIDDEN = re.compile(
 _ELSEWHERE = re.compile(r"(?i)(?:file|app|data|blob|javascript):|[a-z]:[\\/]|[a-z][a-z0-9+.-]*://")
 
 
+@lru_cache(maxsize=8192)
 def extension(path: str) -> str:
     """The extension of a path, in lower case and without its dot; empty if there is none."""
     return posixpath.splitext(path)[1][1:].lower()
@@ -107,6 +108,7 @@ class Library:
         self._packed: dict[VaultPath, Media] = {}
         self._packed_from_web: dict[str, Media] = {}
         self._resolved: dict[tuple[str, str], VaultPath | None] = {}
+        """By the target and the document's folder."""
 
     @cached_property
     def _by_name(self) -> dict[str, list[VaultPath]]:
@@ -134,7 +136,7 @@ class Library:
         ignored where nothing has the right one, percent-encoding is read. None: there is no such
         file in the vault.
         """
-        key = (target, posixpath.dirname(source))
+        key = (target, source.rpartition("/")[0])
         if key not in self._resolved:
             self._resolved[key] = self._resolve(target, source)
         return self._resolved[key]

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from typing import NamedTuple
 
 from obs2anki import cloze as _cloze
 from obs2anki.data import Diagnostic, Media, VaultPath
@@ -44,8 +44,7 @@ from obs2anki.settings import Obsidian
 __all__ = ["Lookup", "Place", "Rendered", "cloze", "context", "side", "source_link"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """The HTML of a field, and what of the vault went into it."""
 
     html: str
@@ -91,12 +90,10 @@ def cloze(
     text, asked = _with_tokens(marked, shelf)
     links = _links(text, place, library, obsidian, shelf.opened)
     html = _flow(text, shelf, links, obsidian)
-    hints = {k: _hint(marked.marks[k].hint, links, obsidian) for k in asked.values()}
-    clozes = {
-        number: deletions.Asked(_numbers(marked.marks[k]), hints[k])
-        for number, k in asked.items()
-        if _numbers(marked.marks[k])
-    }
+    clozes: dict[int, deletions.Asked] = {}
+    for number, mark in enumerate(asked):
+        if cloze := deletions.asked(mark.ordinals, _hint(mark.hint, links, obsidian)):
+            clozes[number] = cloze
     html = without_noncharacters(deletions.placed(html, clozes))
     return _rendered(html, links), list(links.named.diagnostics)
 
@@ -168,30 +165,27 @@ def _rendered(html: str, links: Links) -> Rendered:
 # ---------------------------------------------------------------- clozes
 
 # It begins with a set of characters, for which a regex engine searches fast.
-_MARKER = re.compile(f"[\ufdd0-\ufdef](?:(?<={_cloze.OPEN})(?P<k>[0-9]{{1,9}}){_cloze.BODY})?")
+_MARKER = re.compile(f"[\ufdd0-\ufdef](?:(?<={_cloze.OPEN})([0-9]{{1,9}}){_cloze.BODY})?")
 
 
-def _with_tokens(marked: _cloze.Marked, shelf: Shelf) -> tuple[str, dict[int, int]]:
-    """The text with paired tokens for its markers; for each pair the deletion it stands for."""
-    asked: dict[int, int] = {}
+def _with_tokens(marked: _cloze.Marked, shelf: Shelf) -> tuple[str, list[_cloze.Mark]]:
+    """The text with paired tokens for its markers; what is asked there, by the tokens' numbers."""
+    asked: list[_cloze.Mark] = []
     opened: list[int] = []
 
     def replaced(match: re.Match[str]) -> str:
-        if match["k"] is not None and int(match["k"]) < len(marked.marks):
-            number = shelf.opened
-            shelf.opened += 1
-            asked[number] = int(match["k"])
-            opened.append(number)
-            return token(OPEN, number)
-        if match[0] == _cloze.CLOSE and opened:
+        marker, k = match.group(0, 1)
+        if k is not None and int(k) < len(marked.marks):
+            opened.append(len(asked))
+            asked.append(marked.marks[int(k)])
+            return token(OPEN, opened[-1])
+        if marker == _cloze.CLOSE and opened:
             return token(CLOSE, opened.pop())
         return ""
 
-    return _MARKER.sub(replaced, marked.text), asked
-
-
-def _numbers(mark: _cloze.Mark) -> tuple[int, ...]:
-    return tuple(n for n in mark.ordinals if 1 <= n <= deletions.MAX_NUMBER)
+    text = _MARKER.sub(replaced, marked.text)
+    shelf.opened = len(asked)
+    return text, asked
 
 
 def _hint(hint: str | None, links: Links, obsidian: Obsidian) -> str:

@@ -11,8 +11,8 @@ TeX ignores it and Anki strips tags; by an entity in attributes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from obs2anki.render.atoms import CLOSE, MATHS_IN, MATHS_OUT, OPEN
@@ -38,24 +38,24 @@ _DELIMITER = re.compile(r"\\(?=[(\[])")  # Anki takes the tags out between these
 _ENTITIES = {"}": "&#125;", ":": "&#58;", "{": "&#123;", "image-": "image&#45;"}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A deletion as Anki gets it: its numbers, and the HTML of its hint."""
+class Asked(NamedTuple):
+    """What stands around a deletion in Anki."""
 
-    numbers: tuple[int, ...]
-    hint: str = ""
+    opening: str
+    """`{{c1,3::`."""
+    closing: str
+    """`::hint}}`."""
 
-    @property
-    def opening(self) -> str:
-        """`{{c1,3::`."""
-        return "{{c" + ",".join(map(str, self.numbers)) + "::"
 
-    @property
-    def closing(self) -> str:
-        """`::hint}}`."""
-        if not self.hint:
-            return "}}"
-        return f"::{self.hint}" + (_GAP if self.hint.endswith("}") else "") + "}}"
+@lru_cache(maxsize=1024)  # most are a lone number without a hint
+def asked(numbers: tuple[int, ...], hint: str = "") -> Asked | None:
+    """The cloze of these numbers and the HTML of its hint; None if Anki takes no number of them."""
+    known = [str(number) for number in numbers if 1 <= number <= MAX_NUMBER]
+    if not known:
+        return None
+    if hint:
+        hint = f"::{hint}{_GAP}" if hint.endswith("}") else f"::{hint}"
+    return Asked(f"{{{{c{','.join(known)}::", hint + "}}")
 
 
 class _Kind(Enum):
@@ -91,22 +91,25 @@ def placed(page: str, asked: dict[int, Asked]) -> str:
 
 _IN_TEXT = re.compile(f"·{OPEN}([0-9]+)\ufdd1·([^<·\ufdd0-\ufdef]*)·{CLOSE}\\1\ufdd1·")
 _ENDS_BADLY = ("}", ":")
+_SPECIAL = ("{{c", "}}", "::", "image-")
 
 
 def _placed_in_text(page: str, asked: dict[int, Asked]) -> str | None:
     """The page, if each deletion is a run of text with nothing in it that needs care."""
-    if "{{c" in page or ("\\" in page and "<code" in page):
+    if any(special in page for special in _SPECIAL) or ("\\" in page and "<code" in page):
         return None
     placed: set[int] = set()
 
     def cloze(match: re.Match[str]) -> str:
-        number, answer = int(match[1]), match[2]
+        text, digits, answer = match.group(0, 1, 2)
+        number = int(digits)
         if number not in asked or number in placed or not answer.strip():
-            return match[0]
-        if answer.endswith(_ENDS_BADLY) or _IN_CLOZE.search(answer):
-            return match[0]
+            return text
+        if answer.endswith(_ENDS_BADLY):
+            return text
         placed.add(number)
-        return f"{asked[number].opening}{answer}{asked[number].closing}"
+        opening, closing = asked[number]
+        return f"{opening}{answer}{closing}"
 
     page = _IN_TEXT.sub(cloze, page)
     return page if OPEN not in page and CLOSE not in page else None

@@ -109,7 +109,8 @@ def _may_hold_inline(text: str) -> bool:
 _STOP = re.compile(
     r"[\\`~$%<!\[:](?:"
     r"(?<=\\)."  # escaped: whatever follows means nothing
-    r"|(?<=`)`*|(?<=~)~*|(?<=\$)\$?|(?<=%)%"
+    r"|(?<=`)(?:(?P<code>[^`\n]++`)(?!`)|`*)|(?<=~)~*|(?<=%)%"
+    r"|(?<=\$)(?:\$|(?P<formula>(?:[^$\\]++|\\.)*+)\$)?"
     r"|(?<=<)(?:!--|/?[A-Za-z][^<>\n]*>)"  # in a tag and in an address, `$` and `~` are just that
     r"|(?:(?<=http:)|(?<=https:))//[^\s<>`)]*"
     r"|(?:(?<=\[)|(?<=!)\[)\[(?![ \t#|]*+\])(?P<inner>[^\[\]\n]+)\]\]"
@@ -124,11 +125,11 @@ _FENCE_END = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*$", re.MULTILINE)
 _QUOTE_MARKS = re.compile(r"^[ \t]*>[ \t>]*", re.MULTILINE)
 
 
-class _Ahead:
-# MathJax makes a link of `\\href{javascript:...}{x}`; with braces in it, it is no address.
+# MathJax makes a link of `\href{javascript:...}{x}`; with braces in it, it is no address.
 _SCRIPT = re.compile(r"\s*".join("script") + r"(?=\s*:)", re.IGNORECASE)
 
 
+class _Ahead:
     """Where things stand further on in a text; each is looked for once."""
 
     def __init__(self, text: str) -> None:
@@ -205,14 +206,19 @@ class _Scan:
     def _at(self, stop: re.Match[str]) -> tuple[str, int]:
         """What stands for that which begins at `stop`, and where the walk goes on."""
         found = stop[0]
-        if stop["inner"] is not None:
-            atom = self.links.wikilink(stop["inner"], found[0] == "!")
-            return self.shelf.keep(atom), stop.end()
+        match stop.lastgroup:
+            case "inner":
+                atom = self.links.wikilink(stop["inner"], found[0] == "!")
+                return self.shelf.keep(atom), stop.end()
+            case "formula":
+                return self._formula(stop)
+            case "code":
+                return found, stop.end()
         match found[0]:
             case "`" | "~":
                 return self._code(stop)
-            case "$":
-                return self._maths(stop)
+            case "$" if found == "$$":
+                return self._display(stop)
             case "%":
                 return self._comment(stop)
             case "<" if found == "<!--":
@@ -257,36 +263,38 @@ class _Scan:
         mark = f"{BODY}{len(self.shelf.bodies) - 1}\ufdd1"
         return f"{text[start:line_end]}\n{blank}{mark}", end
 
-    def _maths(self, stop: re.Match[str]) -> tuple[str, int]:
-        text, start = self.text, stop.end()
-        display = stop[0] == "$$"
-        close = self.ahead.unescaped(stop[0], start)
-        if close <= start:
-            return stop[0], start
-        content = text[start:close]
-        if not display:
-            # As in Obsidian: no white space inside of the dollars, no digit after them, so
-            # that $5 and $6 are money.
-            after = text[close + 1 : close + 2]
-            money = content[0].isspace() or content[-1].isspace() or after.isdecimal()
-            if money or not self.ahead.same_paragraph(start, close):
-                return stop[0], start
-        elif not content.strip():
-            return stop[0], start
+    def _formula(self, stop: re.Match[str]) -> tuple[str, int]:
+        """`$...$`, up to the first dollar that no backslash stands before."""
+        content, start, end = stop["formula"], stop.start() + 1, stop.end()
+        # As in Obsidian: no white space inside of the dollars, no digit after them, so that
+        # $5 and $6 are money.
+        money = content[0].isspace() or content[-1].isspace()
+        if money or self.text[end : end + 1].isdecimal():
+            return "$", start
+        if "\n" in content and not self.ahead.same_paragraph(start, end):
+            return "$", start
+        return self._maths(content, stop.start(), end, r"\(%s\)")
+
+    def _display(self, stop: re.Match[str]) -> tuple[str, int]:
+        close = self.ahead.unescaped("$$", stop.end())
+        content = self.text[stop.end() : close] if close >= 0 else ""
+        if not content.strip():
+            return "$$", stop.end()
+        return self._maths(content, stop.start(), close + 2, r"\[%s\]")
+
+    def _maths(self, content: str, start: int, end: int, shown: str) -> tuple[str, int]:
         if "\n" in content:
             content = _QUOTE_MARKS.sub("", content) if self._quoted(start) else content
         content = content.strip()
+        content = _SCRIPT.sub(r"\g<0>{}", content) if ":" in content else content
         content += " " if content.endswith("\\") else ""  # `\\ ` is a space, `\\\\` a line end
-        html = inert(escape(content, quote=False))
-        html = rf"\[{html}\]" if display else rf"\({html}\)"
-        end = close + len(stop[0])
-        return self.shelf.keep(Atom(html, text[stop.start() : end], maths=True)), end
+        html = shown % inert(escape(content, quote=False))
+        return self.shelf.keep(Atom(html, self.text[start:end], maths=True)), end
 
     def _quoted(self, position: int) -> bool:
         line_start = self.text.rfind("\n", max(0, position - 200), position) + 1
         return self.text[line_start : line_start + 200].lstrip().startswith(">")
 
-        content = _SCRIPT.sub(r"\g<0>{}", content) if ":" in content else content
     def _comment(self, stop: re.Match[str]) -> tuple[str, int]:
         close = self.ahead.find("%%", stop.end())
         return ("%%", stop.end()) if close < 0 else ("", close + 2)
@@ -371,13 +379,14 @@ _MARK = re.compile(r"(?:[-*+]|#{1,6}|[0-9]{1,9}[.)])(?=[ \t])|>")
 _MARKING = frozenset("-*+_#>0123456789")
 _TASK = re.compile(r"\[[^\]\n]\][ \t]+")
 _CALLOUT = re.compile("\\[!([^\\[\\]\n|·\ufdd0-\ufdef]{1,64})(?:\\|[^\\]\n]*)?\\]([+-]?)")
+_BREAKING = "-*_"
 _LONE = re.compile(r"[-*+#>]|[0-9]{1,9}[.)]|#{2,6}")
 
 
 def _without_edges(text: str) -> str:
     """Text without the blank lines and the thematic breaks at either end."""
-    last = text.rfind("\n") + 1
-    if text[:1].strip().strip("-*_") and text[last : last + 1].strip().strip("-*_"):
+    end = text.find("\n") if "\n" in text else len(text)
+    if not (_may_be_edge(text[:end]) or _may_be_edge(text[-1:])):
         return text
     lines = text.split("\n")
     start, end = 0, len(lines)
@@ -399,6 +408,12 @@ def _without_blank_end(code: str, *, quoted: bool) -> str:
 
 def _is_edge(line: str) -> bool:
     return not line.strip() or is_break(line)
+
+
+def _may_be_edge(line: str) -> bool:
+    """A quick look: its last character is enough, of which a line may be all that is known."""
+    last = line[-1:]
+    return last in _BREAKING or last.isspace()
 
 
 def _one_line(line: str) -> str:

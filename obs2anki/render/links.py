@@ -9,7 +9,7 @@ Only addresses with a scheme that is known to be harmless are kept; scripts and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from html import escape
 from typing import NamedTuple, Protocol
@@ -87,17 +87,19 @@ class Lookup(NamedTuple):
     found: VaultPath | None
 
 
-@dataclass(slots=True)
 class Named:
     """What a fragment names, embedded documents included, and what is to be said about it."""
 
-    media: dict[str, Media] = field(default_factory=dict)
-    online: dict[str, None] = field(default_factory=dict)
-    """Addresses of media that stay where they are."""
-    lookups: dict[Lookup, None] = field(default_factory=dict)
-    documents: dict[VaultPath, None] = field(default_factory=dict)
-    """Documents that were looked into."""
-    diagnostics: dict[Diagnostic, None] = field(default_factory=dict)
+    __slots__ = ("diagnostics", "documents", "lookups", "media", "online")
+
+    def __init__(self) -> None:
+        self.media: dict[str, Media] = {}
+        self.online: dict[str, None] = {}
+        """Addresses of media that stay where they are."""
+        self.lookups: dict[Lookup, None] = {}
+        self.documents: dict[VaultPath, None] = {}
+        """Documents that were looked into."""
+        self.diagnostics: dict[Diagnostic, None] = {}
 
 
 class Embedder(Protocol):
@@ -138,6 +140,8 @@ def quoted(text: str) -> str:
 class Links:
     """What one fragment names: answers HTML, and keeps the media and findings on the way."""
 
+    __slots__ = ("embedder", "library", "named", "place")
+
     def __init__(
         self,
         place: Place,
@@ -157,27 +161,22 @@ class Links:
 
     def wikilink(self, inner: str, embed: bool) -> Atom:
         """`[[inner]]`, or `![[inner]]` if `embed`; tokens of deletions stay in a link's text."""
-        inner = inner.replace("\\|", "|")
-        plain = TOKEN.sub("", inner) if "\ufdd1" in inner else inner
-        source = f"![[{plain}]]" if embed else f"[[{plain}]]"
-        shown, _, alias = inner.partition("|")
-        path, mark, subpath = plain.partition("|")[0].strip().partition("#")
-        label = _label(alias.strip() or _of_target(shown.strip()))
+        path, subpath, alias, label, source = _read(inner)
+        if embed:
+            source = "!" + source
         if self.library is None:
             return Atom(label, source)
         if embed:
             in_link = None if extension(path.strip()) in _PACKED else label
-            embedded = partial(self._embed, path.strip(), mark + subpath, alias)
-            return Atom(embedded, source, in_link=in_link)
+            return Atom(partial(self._embed, path.strip(), subpath, alias), source, in_link)
         file = self._linked(path) if path else self.place.path
-        url = obsidian_url(self.place.vault, file or path, mark + subpath)
-        return Atom(f'<a href="{attribute(url)}">{label}</a>', source, in_link=label)
+        return Atom(_anchor(self.place.vault, file or path, subpath, label), source, label)
 
     def _embed(self, path: str, subpath: str, alias: str) -> str:
-        alt, width, height = _alt_and_size(TOKEN.sub("", alias))
         file = self._file(path) if path else self.place.path
         if isinstance(file, Missing):
             return file.html
+        alt, width, height = _alt_and_size(alias)
         attributes = {"alt": alt, "width": width, "height": height}
         return self._shown(Target(file, subpath), path + subpath, attributes)
 
@@ -308,8 +307,7 @@ class Links:
 
     def link(self, target: Target, text: str) -> str:
         """A link that opens a file in Obsidian."""
-        url = obsidian_url(self.place.vault, target.path, target.subpath)
-        return f'<a href="{attribute(url)}">{_label(text)}</a>'
+        return _anchor(self.place.vault, target.path, target.subpath, _label(text))
 
     def _resolved(self, path: str) -> VaultPath | None:
         """What a path names, and a note that it was asked."""
@@ -404,10 +402,44 @@ def _online(url: str, attributes: dict[str, str], in_link: bool) -> str:
 
 def tag(name: str, attributes: dict[str, str]) -> str:
     """An opening tag, empty attributes left out and those that matter most first."""
-    first = [key for key in ("src", "alt") if key in attributes]
-    rest = [key for key in attributes if key not in first]
-    written = (f' {key}="{attribute(attributes[key])}"' for key in first + rest if attributes[key])
+    return _tag(name, *attributes.items())
+
+
+@lru_cache(maxsize=1024)  # an image stands on the front, on the back, and on the next card too
+def _tag(name: str, *attributes: tuple[str, str]) -> str:
+    rank = {"src": 0, "alt": 1}
+    ordered = sorted(attributes, key=lambda pair: rank.get(pair[0], len(rank)))
+    written = (f' {key}="{attribute(value)}"' for key, value in ordered if value)
     return f"<{name}{''.join(written)}>"
+
+
+@lru_cache(maxsize=8192)  # documents link to the same few
+def _anchor(vault: str, path: str, subpath: str, label: str) -> str:
+    """A link that opens a file of the vault in Obsidian, around HTML."""
+    return f'<a href="{attribute(obsidian_url(vault, path, subpath))}">{label}</a>'
+
+
+class _Wikilink(NamedTuple):
+    """What stands between `[[` and `]]`."""
+
+    path: str
+    subpath: str
+    alias: str
+    """Without the tokens of deletions."""
+    label: str
+    """HTML that shows it, in which they stay."""
+    source: str
+
+
+@lru_cache(maxsize=8192)
+def _read(inner: str) -> _Wikilink:
+    inner = inner.replace("\\|", "|")
+    plain = TOKEN.sub("", inner)
+    shown, _, label = inner.partition("|")
+    target, _, alias = plain.partition("|")
+    path, mark, subpath = target.strip().partition("#")
+    label = _label(label.strip() or _of_target(shown.strip()))
+    return _Wikilink(path, mark + subpath, alias, label, f"[[{plain}]]")
 
 
 def _path_of(url: str) -> str:

@@ -29,6 +29,7 @@ from obs2anki.render.atoms import (
     Shelf,
     attribute,
     inert,
+    token,
 )
 from obs2anki.render.links import Links, Missing
 
@@ -239,7 +240,6 @@ _DRAWING = re.compile(r"<(/?)svg\b[^<>]*>", re.IGNORECASE)
 _UNFINISHED = re.compile(r"""<(?=/?[A-Za-z][^<>"']*+(?:<|\Z))""")
 
 
-def _sanitised(result: str, shelf: Shelf, links: Links) -> str:
 # `<mark style="background: #FFF3A3A6;">`: what plugins for highlights write.
 _TAG = re.compile(r"<[A-Za-z][^<>]*>")
 _BACKGROUND = re.compile(
@@ -249,11 +249,12 @@ _BACKGROUND = re.compile(
 )
 
 
+def _sanitised(result: str, shelf: Shelf, links: Links) -> str:
     result = _UNFINISHED.sub("&lt;", result)
     seen: set[str] = set()
-    result = _FRAME.sub(lambda match: _link_to(match[1].lower(), match[0], shelf, seen), result)
     if "background" in result:  # which may name a picture, so that only its colour is kept
         result = _TAG.sub(lambda match: _BACKGROUND.sub("background-color", match[0]), result)
+    result = _FRAME.sub(lambda match: _link_to(match[1].lower(), match[0], shelf, seen), result)
     return _cleaner().clean(_UNKNOWN_TAG.sub("", _without_drawings(result, links)))
 
 
@@ -388,14 +389,17 @@ class _Walk:
 
     def over_tokens(self, page: str) -> str:
         """The same for a page that holds neither links, images, code nor callouts."""
-        return TOKEN.sub(lambda match: self._token(match[0], match[1], match[2]), page)
+        pieces = TOKEN.split(page)
+        for kind in range(1, len(pieces), 3):
+            pieces[kind : kind + 2] = self._token(pieces[kind], pieces[kind + 1]), ""
+        return "".join(pieces)
 
     def _piece(self, match: re.Match[str]) -> str:
         if match["callout"] is not None:
             return self._callout(int(match["callout"]))
         name = match["name"]
         if name is None:
-            return self._token(match[0], match[2], match[3])
+            return self._token(match[2], match[3])
         closing = bool(match["close"])
         match name.lower():
             case "a":
@@ -417,11 +421,11 @@ class _Walk:
             return self.shelf.source_in_tag(match[0])
         return match[0]
 
-    def _token(self, token: str, kind: str, number: str) -> str:
+    def _token(self, kind: str, number: str) -> str:
         if kind == CALLOUT:
             return ""
         if kind != ATOM:
-            return token
+            return token(kind, int(number))
         atom = self.shelf.atoms[int(number)]
         if self.code > 0:
             return attribute(atom.source)
