@@ -134,7 +134,7 @@ def library(seed: int = 1) -> Library:
 def bare(texts: Sequence[str]) -> None:
     """The Markdown library alone."""
     for text in texts:
-        comrak.render_markdown(text, *page._options(False, False, "|" in text, False))
+        comrak.render_markdown(text, *page._options(False, False, "|" in text, True, False))
 
 
 def rendered(texts: Sequence[str | cloze.Marked], files: Library) -> None:

@@ -527,7 +527,9 @@ def _without_code_by_indentation(lines: list[str]) -> list[str]:
     after_text = False
     for line in lines:
         if line and line[0] not in _INDENTING:
-            if len(levels) > 1 or not after_text or line[0] in _NEVER_LAZY:
+            if line[0] == "[" and _DEFINITION.match(line):
+                levels = [[(4, 4)]]
+            elif len(levels) > 1 or not after_text or line[0] in _NEVER_LAZY:
                 levels = [[]]  # else it goes on with the paragraph of an item
             result.append(line)
             after_text = True

@@ -37,6 +37,8 @@ _MOST_TAGS = 2_000
 """Raw HTML with more `<` than this is shown as text: a sanitiser's time grows with its depth."""
 _MOST_FOOTNOTES = 200
 """With more than this in one fragment, `[^1]` is text: comrak's time grows with their square."""
+_MOST_TOUCHING = 500
+"""With more `~~==` in one fragment, `==` is text, for the same reason."""
 
 _MOST_COLUMNS = 64
 _MOST_CELLS = 50_000
@@ -53,7 +55,7 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     escaped = "<" in markdown and markdown.count("<") > _MOST_TAGS
     footnotes = "^" in markdown and _has_footnotes(markdown)
     tables = "|" in markdown and _has_tables(markdown)
-    options = _options(strict_line_breaks, footnotes, tables, escaped)
+    options = _options(strict_line_breaks, footnotes, tables, _has_highlights(markdown), escaped)
     result = comrak.render_markdown(markdown, *options)
     if footnotes and "footnote" in result:
         result = _plain_footnotes(result)
@@ -93,7 +95,8 @@ def _holds_html(markdown: str, result: str, strict_line_breaks: bool) -> bool:
         return False
     if "`" not in markdown and "~~~" not in markdown:
         return True
-    options = _options(strict_line_breaks, _has_footnotes(markdown), _has_tables(markdown), True)
+    extensions = _has_footnotes(markdown), _has_tables(markdown), _has_highlights(markdown)
+    options = _options(strict_line_breaks, *extensions, True)
     return comrak.render_markdown(markdown, *options) != result
 
 
@@ -101,6 +104,10 @@ def _has_footnotes(markdown: str) -> bool:
     if "[^" not in markdown and "^[" not in markdown:
         return False
     return markdown.count("[^") + markdown.count("^[") <= _MOST_FOOTNOTES
+
+
+def _has_highlights(markdown: str) -> bool:
+    return "~~==" not in markdown or markdown.count("~~==") <= _MOST_TOUCHING
 
 
 def _has_tables(markdown: str) -> bool:
@@ -114,13 +121,13 @@ def _has_tables(markdown: str) -> bool:
 
 @cache
 def _options(
-    strict_line_breaks: bool, footnotes: bool, tables: bool, escaped: bool
+    strict_line_breaks: bool, footnotes: bool, tables: bool, highlights: bool, escaped: bool
 ) -> tuple[comrak.ExtensionOptions, comrak.ParseOptions, comrak.RenderOptions]:
     """Comrak's options; maths and wikilinks never get that far, so they are off."""
     extension = comrak.ExtensionOptions()
     extension.autolink = True
     extension.cjk_friendly_emphasis = True  # `**重要：**これ`, as Obsidian's editor shows it
-    extension.highlight = True
+    extension.highlight = highlights
     extension.strikethrough = True
     extension.table = tables
     extension.tasklist = True
