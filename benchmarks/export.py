@@ -1,10 +1,11 @@
-"""How long an export takes and how much memory, beside the floor of the same machine.
+"""How long an export takes and how much memory, beside references of the same machine and run.
 
     python -m benchmarks.export 1000 10000 100000
 
 Each size is a number of cards. The vaults are kept in the temporary folder for the next time.
-Everything is measured in a process of its own, on Linux, macOS and other POSIX systems;
-nothing here judges a number.
+The references are `python -c pass`, the floor (`benchmarks.floor`) and the plain version
+(`benchmarks.plain`). Everything is measured in a process of its own, on Linux, macOS and other
+POSIX systems; nothing here judges a number.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,30 +39,72 @@ class Run:
 
     seconds: float
     peak: int
-    """Bytes of resident memory at the most."""
+    """Bytes of resident memory at the most; on Linux, of all its processes together."""
     stdout: str
 
 
-def measure(*arguments: str) -> Run:
-    """Run Python with `arguments`, and wait for it.
+def measure(*arguments: str, processors: int | None = None) -> Run:
+    """Run Python with `arguments`, on so many processors (Linux; None = all), and wait for it.
 
     Linux counts the memory of the parent at the time of the fork as the child's, so this
     process must stay small: whatever is large happens in a child.
     """
+    if processors is None or sys.platform != "linux":
+        return _measured(arguments)
+    everything = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(everything)[:processors])  # a child has its parent's
+    try:
+        return _measured(arguments)
+    finally:
+        os.sched_setaffinity(0, everything)
+
+
+def _measured(arguments: Sequence[str]) -> Run:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
         child = subprocess.Popen(
             [sys.executable, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err
         )
+        ended = threading.Event()
+        together = [0]
+        watcher = threading.Thread(target=_watch_memory, args=(child.pid, ended, together))
+        watcher.start()
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
+        ended.set()
+        watcher.join()
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode != 0:
             err.seek(0)
             told = err.read()[-2000:].decode(errors="replace")
             sys.exit(f"python {' '.join(arguments)} ended with {child.returncode}:\n{told}")
         out.seek(0)
-        return Run(seconds, usage.ru_maxrss * BYTES_PER_RSS, out.read().decode())
+        peak = max(usage.ru_maxrss * BYTES_PER_RSS, together[0])
+        return Run(seconds, peak, out.read().decode())
+
+
+def _watch_memory(pid: int, ended: threading.Event, most: list[int]) -> None:
+    """Note the most memory that a process and those below it have at one time (Linux)."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        return
+    while not ended.wait(0.1):
+        most[0] = max(most[0], sum(map(_memory, _family(pid))))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(OSError, ValueError):
+        for below in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from _family(int(below))
+
+
+def _memory(pid: int) -> int:
+    """Bytes of a process, what it shares with others counted in part."""
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def vault(cards: int, seed: int) -> Path:
@@ -84,22 +129,78 @@ def row(what: str, seconds: float, peak: int | None = None, note: str = "") -> N
 def export(cards: int, seed: int) -> None:
     """Measure one size, and print it."""
     folder = vault(cards, seed)
-    texts = [file.stat().st_size for file in folder.rglob("*.md")]
-    print(f"\n{cards:,} cards in {len(texts):,} documents, {sum(texts) / 1e6:.1f} MB of Markdown")
+    texts = sorted(folder.rglob("*.md"))
+    size = sum(file.stat().st_size for file in texts)
+    print(f"\n{cards:,} cards in {len(texts):,} documents, {size / 1e6:.1f} MB of Markdown")
     with tempfile.TemporaryDirectory() as scratch:
         deck = str(Path(scratch) / "deck.apkg")
         command = ("-m", "obs2anki", "export", str(folder), "-o", deck)
-        first = measure(*command)
-        again = measure(*command)
+        os.environ["XDG_CACHE_HOME"] = scratch
+        _anew(folder, Path(scratch))
+        one = measure(*command, processors=1)
+        _anew(folder, Path(scratch))
+        two = measure(*command, processors=2)
+        rest = measure(*command)
+        changed = {count: _changed(texts[:count], command) for count in (1, 100)}
         floor = measure("-m", "benchmarks.floor", str(folder), deck)
+        plain = measure("-m", "benchmarks.plain", str(folder), f"{scratch}/plain.apkg")
         size = Path(deck).stat().st_size
     parts: dict[str, float] = json.loads(floor.stdout)
     least = sum(parts.values())
-    row("export", first.seconds, first.peak, f"{first.seconds / least:.1f} times the floor")
-    row("export again, unchanged", again.seconds, again.peak)
+
+    def told(run: Run) -> str:
+        return f"{run.seconds / least:.1f} times the floor"
+
+    row("cold, one processor", one.seconds, one.peak, told(one))
+    row("cold, two processors", two.seconds, two.peak, told(two))
+    row("unchanged", rest.seconds, rest.peak)
+    for count, run in changed.items():
+        above = f"the floor and {run.seconds - least:.1f} s"
+        row(f"{count} changed", run.seconds, run.peak, above)
+    row("plain version", plain.seconds, plain.peak, f"{plain.seconds / one.seconds:.1f} times cold")
     row("floor", least, floor.peak, f"a deck of {size / 1e6:.1f} MB")
     for name, seconds in parts.items():
         row(f"  {name}", seconds)
+
+
+def _anew(folder: Path, scratch: Path) -> None:
+    """Forget deck, ledger and cache."""
+    shutil.rmtree(folder / ".obs2anki", ignore_errors=True)
+    for inside in scratch.iterdir():
+        shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
+
+
+def _changed(files: Sequence[Path], command: Sequence[str]) -> Run:
+    """An export after these documents got one flashcard more; then they are as they were."""
+    before = {file: file.read_bytes() for file in files}
+    try:
+        for number, file in enumerate(files):
+            file.write_bytes(before[file] + f"\n\nWhat is new, {number}?::This\n".encode())
+        return measure(*command)
+    finally:
+        for file, content in before.items():
+            file.write_bytes(content)
+
+
+def start_up(seed: int) -> None:
+    """Measure what it costs to begin, and print it."""
+    nothing = min((measure("-c", "pass") for _ in range(5)), key=_seconds)
+    row("python -c pass", nothing.seconds, nothing.peak)
+    for arguments in (("--help",), ("--version",)):
+        run = min((measure("-m", "obs2anki", *arguments) for _ in range(5)), key=_seconds)
+        note = f"{run.seconds / nothing.seconds:.1f} times python -c pass"
+        row(f"obs2anki {arguments[0]}", run.seconds, run.peak, note)
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["XDG_CACHE_HOME"] = scratch
+        command = ("-m", "obs2anki", "export", str(vault(1_000, seed)), "-o", f"{scratch}/d.apkg")
+        measure(*command)
+        run = min((measure(*command) for _ in range(5)), key=_seconds)
+        note = f"{run.seconds / nothing.seconds:.1f} times python -c pass"
+        row("export of nothing new", run.seconds, run.peak, note)
+
+
+def _seconds(run: Run) -> float:
+    return run.seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,8 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
         f"{platform.system()}, {os.cpu_count()} cores"
     )
-    nothing = measure("-c", "pass")
-    row("python -c pass", nothing.seconds, nothing.peak)
+    start_up(chosen.seed)
     for cards in chosen.sizes:
         export(cards, chosen.seed)
 
