@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
     from obs2anki import watch
     from obs2anki.data import Diagnostic
+    from obs2anki.deeds import Changes
     from obs2anki.report import Report, Wording
     from obs2anki.rest import Said
+    from obs2anki.syncing import Session
 
 DONE, FINDINGS, IMPOSSIBLE, BUG = 0, 1, 2, 3
 STOPPED = 128
@@ -344,6 +346,148 @@ def adopt(
     wording = _wording(vault)
     _say_findings(adopted.diagnostics, wording)
     _say(_lines(adoption.text(adopted, source, wording)), sys.stdout)
+
+
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="The Anki profile, where you have several."),
+]
+AnkisFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--collection",
+        metavar="PATH",
+        readable=False,
+        help="Anki's collection.anki2; default: that of your Anki profile.",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+class PreferOption(StrEnum):
+    """Whose text stays where both sides were edited."""
+
+    VAULT = "vault"
+    ANKI = "anki"
+
+
+@app.command()
+def sync(
+    vault: Vault,
+    collection: AnkisFile = None,
+    profile: Profile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")
+    ] = False,
+    yes: Yes = False,
+    prefer: Annotated[
+        PreferOption | None,
+        typer.Option("--prefer", help="Whose text stays where a flashcard was edited in both."),
+    ] = None,
+    reschedule: Annotated[
+        bool,
+        typer.Option(
+            "--reschedule",
+            help="Schedule anew, as the vault says, what was never answered in Anki.",
+        ),
+    ] = False,
+    timezone: Timezone = None,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
+    """Have Anki follow the vault: add, update, move, and suspend what has left."""
+    from obs2anki import build, report, syncing
+    from obs2anki.deeds import Prefer
+    from obs2anki.reconcile import Wishes
+
+    layer = _layer([("scheduling.timezone", timezone, "--timezone")])
+    wishes = Wishes(Prefer(prefer) if prefer is not None else None, reschedule)
+    session = _session(collection, profile)
+    wording = _wording(vault)
+
+    def shown(changes: Changes) -> Iterable[str]:
+        return columns([syncing.HEAD, *syncing.table(changes, wording)])
+
+    with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run)
+        request = build.Request(vault, options=layer)
+        synced = syncing.sync(request, session, terms, waiting.watch)
+    if format_ is ListFormat.JSON:
+        _say(syncing.as_json(synced), sys.stdout)
+    else:
+        _say_findings(report.worth_a_line(synced.diagnostics), wording)
+        _say(_lines(syncing.text(synced, wording)), sys.stdout)
+    if synced.applied.refused:
+        raise typer.Exit(IMPOSSIBLE)
+    bad = (syncing.Ending.EMPTY, syncing.Ending.DECLINED)
+    raise typer.Exit(FINDINGS if synced.ending in bad else DONE)
+
+
+@app.command()
+def prune(
+    vault: Vault,
+    collection: AnkisFile = None,
+    profile: Profile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Delete nothing; show what would be deleted.")
+    ] = False,
+    yes: Yes = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Delete even more than 200 notes, or a tenth of all."),
+    ] = False,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
+    """Delete from Anki what has left the vault, with its reviews there."""
+    from obs2anki import build, syncing
+
+    session = _session(collection, profile)
+    wording = _wording(vault)
+
+    def shown(changes: Changes) -> Iterable[str]:
+        return syncing.removals(changes.removed, wording)
+
+    with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        terms = syncing.Terms(_asking(shown, yes, waiting), dry_run=dry_run)
+        pruned = syncing.prune(build.Request(vault), session, terms, force=force)
+    if format_ is ListFormat.JSON:
+        _say(syncing.pruned_as_json(pruned), sys.stdout)
+    else:
+        _say(_lines(syncing.pruned_as_text(pruned, wording)), sys.stdout)
+    raise typer.Exit(FINDINGS if pruned.ending is syncing.Ending.DECLINED else DONE)
+
+
+def _session(collection: Path | None, profile: str | None) -> Session:
+    """The Anki that the options name."""
+    from obs2anki.destinations import profiles
+    from obs2anki.destinations.collection import Collection
+
+    if collection is not None and profile is not None:
+        raise typer.BadParameter("--collection names the file itself; leave --profile out.")
+    return Collection(profiles.find(profile) if collection is None else collection).session
+
+
+def _asking(
+    shown: Callable[[Changes], Iterable[str]], yes: bool, waiting: Waiting
+) -> Callable[[Changes], bool]:
+    """What shows a large change and asks for it; with `yes` it is as good as asked."""
+
+    def ask(changes: Changes) -> bool:
+        if yes:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Obs2ankiError(
+                "Nobody is here to be asked about so large a change in Anki. Look at it with "
+                "--dry-run; to have it done without being asked, give --yes."
+            )
+        waiting.end()
+        _say(_lines(shown(changes)), sys.stderr)
+        return typer.confirm("Do this in Anki?", err=True)
+
+    return ask
 
 
 @app.command()

@@ -261,6 +261,21 @@ def removals(removed: tuple[Removal, ...], wording: Wording) -> Iterator[str]:
     yield from columns(rows)
 
 
+def pruned_as_text(pruned: Pruned, wording: Wording) -> Iterator[str]:
+    """What was deleted, or would be, line by line."""
+    if not pruned.removed:
+        yield "Anki holds nothing that has left the vault."
+        return
+    yield from removals(pruned.removed, wording)
+    yield ""
+    count = _count(len(pruned.removed), "note")
+    if pruned.ending is Ending.WRITTEN:
+        yield f"{count} deleted from Anki."
+        yield f"Backup: {harmless(pruned.applied.backup)}"
+    else:
+        yield f"Nothing was written; {count} would be deleted."
+
+
 def _where(place: Place, wording: Wording) -> str:
     if place.line is None:
         return wording.place(place.path)

@@ -114,6 +114,10 @@ class Waiting:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Show nothing any more: something else is to be read."""
         self._timer.cancel()
         with self._lock:
             self._over = True

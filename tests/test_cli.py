@@ -56,7 +56,7 @@ def test_help_names_every_command(capsys: Capture) -> None:
     done = run(["--help"], capsys)
     assert done.code == 0
     listed = re.findall(r"^  ([a-z]+)  ", done.out, re.MULTILINE)
-    assert listed == ["export", "watch", "list", "check", "adopt", "config"]
+    assert listed == ["export", "watch", "list", "check", "adopt", "sync", "prune", "config"]
 
 
 def test_version_is_the_package_s(capsys: Capture) -> None:
