@@ -236,7 +236,7 @@ class Links:
         if address.startswith("//"):
             return self._remote("https:" + address)
         if scheme and scheme[1].lower() in ("http", "https"):
-            return self._remote(url.strip())
+            return self._remote(_with_slashes(url.strip()))
         path, mark, subpath = url.strip().partition("#")
         if not (path or subpath):
             self.found("O601", url, "An image or sound without an address")
@@ -450,6 +450,12 @@ def _path_of(url: str) -> str:
 
 
 def _is_drawing(path: str) -> bool:
+def _with_slashes(url: str) -> str:
+    """A web address as browsers read it: without `//` Anki would look for a file of that name."""
+    scheme, _, rest = url.partition(":")
+    return url if rest.startswith("//") else scheme + "://" + rest.lstrip("/\\")
+
+
     """Whether a document holds a drawing: what it says is for a program."""
     return path.lower().endswith(".excalidraw.md")
 
