@@ -52,6 +52,7 @@ SCHEMES = frozenset(
 REFUSED = frozenset(["data", "blob", "javascript", "vbscript"])
 """What no medium may be named by: it holds a file or a program, or means nothing elsewhere."""
 
+_WEB = ("http", "https")
 _IGNORED_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0]")  # as browsers do when they read a scheme
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 # What Obsidian plays in place, and an image cannot.
@@ -235,7 +236,7 @@ class Links:
         scheme = _SCHEME.match(address)
         if address.startswith("//"):
             return self._remote("https:" + address)
-        if scheme and scheme[1].lower() in ("http", "https"):
+        if scheme and scheme[1].lower() in _WEB and address[scheme.end() :].strip("/\\"):
             return self._remote(_with_slashes(url.strip()))
         path, mark, subpath = url.strip().partition("#")
         if not (path or subpath):
