@@ -450,13 +450,13 @@ def _path_of(url: str) -> str:
         return ""
 
 
-def _is_drawing(path: str) -> bool:
 def _with_slashes(url: str) -> str:
     """A web address as browsers read it: without `//` Anki would look for a file of that name."""
     scheme, _, rest = url.partition(":")
     return url if rest.startswith("//") else scheme + "://" + rest.lstrip("/\\")
 
 
+def _is_drawing(path: str) -> bool:
     """Whether a document holds a drawing: what it says is for a program."""
     return path.lower().endswith(".excalidraw.md")
 
