@@ -16,8 +16,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
@@ -361,6 +362,14 @@ AnkisFile = Annotated[
         help="Anki's collection.anki2; default: that of your Anki profile.",
     ),
 ]
+SyncServer = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="[URL]",
+        help="AnkiWeb, or the sync server at URL; no Anki is needed here.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
@@ -376,6 +385,7 @@ def sync(
     vault: Vault,
     collection: AnkisFile = None,
     profile: Profile = None,
+    server: SyncServer = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")
     ] = False,
@@ -403,13 +413,13 @@ def sync(
 
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     wishes = Wishes(Prefer(prefer) if prefer is not None else None, reschedule)
-    session = _session(collection, profile)
     wording = _wording(vault)
 
     def shown(changes: Changes) -> Iterable[str]:
         return columns([syncing.HEAD, *syncing.table(changes, wording)])
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        session = _session(vault, collection, profile, server, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run)
         request = build.Request(vault, options=layer)
         synced = syncing.sync(request, session, terms, waiting.watch)
@@ -429,6 +439,7 @@ def prune(
     vault: Vault,
     collection: AnkisFile = None,
     profile: Profile = None,
+    server: SyncServer = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Delete nothing; show what would be deleted.")
     ] = False,
@@ -444,13 +455,13 @@ def prune(
     """Delete from Anki what has left the vault, with its reviews there."""
     from obs2anki import build, syncing
 
-    session = _session(collection, profile)
     wording = _wording(vault)
 
     def shown(changes: Changes) -> Iterable[str]:
         return syncing.removals(changes.removed, wording)
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
+        session = _session(vault, collection, profile, server, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), dry_run=dry_run)
         pruned = syncing.prune(build.Request(vault), session, terms, force=force)
     if format_ is ListFormat.JSON:
@@ -460,14 +471,67 @@ def prune(
     raise typer.Exit(FINDINGS if pruned.ending is syncing.Ending.DECLINED else DONE)
 
 
-def _session(collection: Path | None, profile: str | None) -> Session:
+def _session(
+    vault: Path,
+    collection: Path | None,
+    profile: str | None,
+    server: str | None,
+    questions: Questions,
+) -> Session:
     """The Anki that the options name."""
     from obs2anki.destinations import profiles
     from obs2anki.destinations.collection import Collection
 
     if collection is not None and profile is not None:
         raise typer.BadParameter("--collection names the file itself; leave --profile out.")
+    if server is not None:
+        if collection is not None or profile is not None:
+            raise typer.BadParameter("--server needs no Anki here; name one of the two.")
+        return _server(vault, server, questions)
     return Collection(profiles.find(profile) if collection is None else collection).session
+
+
+def _server(vault: Path, url: str, questions: Questions) -> Session:
+    """The sync server at `url`; if that is empty, the one of the settings, else AnkiWeb."""
+    from obs2anki.credentials import Account, Sources
+    from obs2anki.destinations.server import Server
+    from obs2anki.vault import find_settings
+
+    in_force, _ = find_settings(vault, _layer([("sync.server", url or None, "--server")]))
+    known = in_force.sync
+    if known.user is None:
+        raise Obs2ankiError(
+            "Nobody is named who syncs. Write in obs2anki.toml:\n    [sync]\n"
+            '    user = "the e-mail address of your AnkiWeb account, or your user on the server"'
+        )
+    sources = Sources(os.environ, bool(url) or known.server is None, questions.password)
+    return Server(Account(known.user, known.server), sources, questions.consent).session
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a sync server may make necessary to ask."""
+
+    password: Callable[[str], str] | None
+    """None = there is nobody to ask."""
+    consent: Callable[[str], bool]
+
+
+def _questions(yes: bool, waiting: Waiting) -> Questions:
+    """How to ask, or with `yes` not to ask, on this terminal."""
+    import getpass
+
+    def password(prompt: str) -> str:
+        waiting.end()
+        return getpass.getpass(harmless(prompt))
+
+    def consent(question: str) -> bool:
+        waiting.end()
+        return typer.confirm(harmless(question), err=True)
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return Questions(None, lambda _: yes)
+    return Questions(password, (lambda _: True) if yes else consent)
 
 
 def _asking(
@@ -669,7 +733,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code. Only this catches errors."""
     try:
-        app(args=list(arguments))
+        app(args=list(_with_values(arguments)))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE
     except Stopped as stopped:
@@ -680,6 +744,17 @@ def run(arguments: Sequence[str]) -> int:
         code, lines = _words_of(error)
         return _told(code, lines, None if isinstance(error, Obs2ankiError) else error)
     return DONE
+
+
+MAY_BE_BARE = ("--server",)
+"""Options whose value, an address, may be left out."""
+
+
+def _with_values(arguments: Sequence[str]) -> Iterator[str]:
+    """The arguments, an option that stands without its address as one with an empty value."""
+    for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        bare = argument in MAY_BE_BARE and ("://" not in following or following.startswith("-"))
+        yield f"{argument}=" if bare else argument
 
 
 def _words_of(error: Exception) -> tuple[int, Iterable[str]]:

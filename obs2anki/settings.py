@@ -16,6 +16,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
 
@@ -145,6 +146,16 @@ class MediaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """The `[sync]` table."""
+
+    user: str | None = None
+    """Who syncs with a server: on AnkiWeb, the address of the account."""
+    server: str | None = None
+    """The address of the server, with `/` at its end; None = AnkiWeb."""
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoreIn:
     """An entry of `[check.ignore_in]`: findings that are not told of some documents."""
 
@@ -196,6 +207,7 @@ class Settings:
     scheduling: Schedule = field(default_factory=Schedule)
     media: MediaSettings = field(default_factory=MediaSettings)
     check: Check = field(default_factory=Check)
+    sync: Sync = field(default_factory=Sync)
     obsidian: Obsidian = field(default_factory=Obsidian)
     origin: tuple[tuple[str, str], ...] = ()
     """Where each value that is not a built-in default came from: (key, file or option)."""
@@ -409,6 +421,21 @@ def _zone(value: object) -> str:
     return _name(value)
 
 
+def _server(value: object) -> str:
+    """The address of a sync server, without a password; with `/` at its end."""
+    from urllib.parse import urlsplit
+
+    if isinstance(value, str) and value.isprintable():
+        address = value.strip()
+        with suppress(ValueError):
+            parts = urlsplit(address)
+            plain = not (parts.query or parts.fragment or "@" in parts.netloc or " " in address)
+            # A port that is no number is only found out when it is asked for.
+            if parts.scheme in ("http", "https") and parts.hostname and plain and parts.port != 0:
+                return f"{address.rstrip('/')}/"
+    raise Unfit('the address of a sync server, such as "https://anki.example.org"')
+
+
 def _inner_path(value: object) -> str:
     """A relative path that stays below the folder it starts from; with `/`."""
     if isinstance(value, str):
@@ -539,6 +566,8 @@ KEYS = (
     Key("media.download", _flag),
     Key("check.ignore", _codes),
     Key("check.ignore_in", _codes_by_path),
+    Key("sync.user", _name),
+    Key("sync.server", _server),
     Key("maximum_interval", None, ("maximumInterval",), _days),
     Key("algorithm", None, ("algorithm",), _text),
     Key("obsidian.strict_line_breaks", None, (), _flag, "strictLineBreaks"),
@@ -711,7 +740,7 @@ def from_options(options: Iterable[tuple[str, object, str]]) -> Layer:
             layer.append(Override(key, _OURS[key](value), option))
         except Unfit as unfit:
             sentence = f"{_shortened(_literal(value))} is not {unfit}."
-            remedy = f"See obs2anki export --help for {option}."
+            remedy = f"See the command's --help for {option}."
             problems.append(Problem(option, None, sentence, remedy))
     if problems:
         raise SettingsError(problems)

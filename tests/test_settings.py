@@ -325,6 +325,9 @@ def test_every_key_of_ours_is_read() -> None:
         ignore = ["O605"]
         [check.ignore_in]
         "drafts/**" = ["O301", "O401"]
+        [sync]
+        user = "anna"
+        server = "http://home.example:8080"
         """
     )
     assert read.output == "decks/mine.apkg"
@@ -362,6 +365,7 @@ def test_every_key_of_ours_is_read() -> None:
     assert read.check == settings.Check(
         ignore=("O605",), ignore_in=(settings.IgnoreIn("drafts/**", ("O301", "O401")),)
     )
+    assert read.sync == settings.Sync(user="anna", server="http://home.example:8080/")
 
 
 @pytest.mark.parametrize(
@@ -431,6 +435,12 @@ def test_an_unknown_key_is_told_with_the_nearest_valid_one(content: str, remedy:
         ("[scheduling]\ntimezone = 'Europe/Pariss'", 'such as "Europe/Paris"'),
         ("[scheduling]\ntimezone = 'Europe'", "[scheduling] timezone needs the name of a time"),
         ("[scheduling]\ntimezone = '../../etc/passwd'", "timezone needs the name of a time zone"),
+        ("[sync]\nserver = 'anki.example.org'", "server needs the address of a sync server"),
+        ("[sync]\nserver = 'ftp://anki.example.org'", "server needs the address of a sync server"),
+        ("[sync]\nserver = 'https://a:b@example.org'", "server needs the address of a sync"),
+        ("[sync]\nserver = 'https://example.org:x'", "server needs the address of a sync server"),
+        ("[sync]\nserver = 'https://[example.org'", "server needs the address of a sync server"),
+        ("[sync]\npassword = 'geheim'", "There is no setting [sync] password."),
         ("[scheduling]\nenabled = 'no'", '2: [scheduling] enabled needs true or false, not "no".'),
         ("[decks]\ndepth = 12", "2: [decks] depth needs a whole number from 0 to 11, not 12."),
         ("[media]\nmax_size = 0", "2: [media] max_size needs a whole number of 1 or more, not 0."),
@@ -527,7 +537,7 @@ def test_a_table_that_stands_twice_is_shown_as_one() -> None:
 
 
 def test_an_option_that_cannot_be_names_the_command_to_ask() -> None:
-    with pytest.raises(SettingsError, match="See obs2anki export --help for --rollover"):
+    with pytest.raises(SettingsError, match="See the command's --help for --rollover"):
         from_options([("scheduling.rollover", 24, "--rollover")])
 
 
