@@ -185,8 +185,29 @@ def test_text_without_tags_never_meets_the_sanitiser(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(page, "_sanitised", met)
     assert side("a < b, **c** ==d== [e](https://f.g) `<h>` 1 <2\n\n```js\n<i>\n```")
-    with pytest.raises(AssertionError):
-        side("<b>a</b>")
+    assert side("H<sub>2</sub>O<br>**<u>d</u>** <kbd>e</kbd>") == (
+        "H<sub>2</sub>O<br><strong><u>d</u></strong> <kbd>e</kbd>"
+    )
+    for text in ("<b>a", "<b class=c>a</b>", "<b>*a</b>*", "<b>a\n\nb</b>", "<div>a</div>"):
+        with pytest.raises(AssertionError):
+            side(text)
+
+
+SOUND_OR_NOT = (
+    *("<b>", "</b>", "<u>x</u>", "<sub>2</sub>", "<sup>", "</sup>", "<br>", "<br/>", "<br />"),
+    *("<kbd>a b</kbd>", "<U>y</U>", "<s>z.</s>", "<mark>·</mark>", "<i >w</i>", "</u>", "<u>"),
+    *("x", "word ", ". ", "\n", "\n\n", "*", "**", "_", "~~", "==", "`", "\\", "|", "\n|-|\n"),
+    *("[", "](b)", "[a]: ", "^[", "[^1]", "(", ")", "<", ">", "&", '"', "'t'", "&nbsp;", "&lt;"),
+    *("\n> ", "\n- ", "\n# ", "\n    ", "https://a.b/", "$x$", "[[a]]", "![[a.png]]", ":", "!"),
+)
+
+
+@given(st.lists(st.sampled_from(SOUND_OR_NOT), min_size=1, max_size=16).map("".join))
+def test_what_the_sanitiser_does_not_see_it_would_have_left_alone(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "_is_sound", lambda *_: False)
+        sanitised = side(text)
+    assert side(text) == sanitised
 
 
 def test_many_frames_are_many_links() -> None:

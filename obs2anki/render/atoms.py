@@ -98,6 +98,8 @@ class Shelf:
 
     def source(self, text: str) -> str:
         """`text` with the source of every atom in place of its token, and no other token."""
+        if "\ufdd1" not in text:
+            return text
         return TOKEN.sub(lambda m: self._source(m[1], m[2]), text)
 
     def source_in_tag(self, tag: str) -> str:
@@ -106,8 +108,9 @@ class Shelf:
 
     def source_of_url(self, url: str) -> str:
         """The same for a URL, in which Markdown has percent-encoded the tokens."""
-        plain = _ENCODED.sub(lambda m: quote(self._source(chr(0xFDD0 + int(m[1])), m[2])), url)
-        return self.source(plain)
+        if "%EF%B7%91" in url:
+            url = _ENCODED.sub(lambda m: quote(self._source(chr(0xFDD0 + int(m[1])), m[2])), url)
+        return self.source(url)
 
     def _source(self, kind: str, number: str) -> str:
         if kind != ATOM or int(number) >= len(self.atoms):

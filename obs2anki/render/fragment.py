@@ -462,7 +462,7 @@ def _several_lines(text: str, shelf: Shelf) -> str:
     steps: list[Callable[[list[str]], list[str]]] = []
     if text[0] in " \t":
         steps.append(_dedented)
-    if ("\t" in text or "    " in text) and _WIDE_GAP.search(text):
+    if ("\t" in text or "    " in text) and _WIDE_GAP.search(text) and not _is_tree(text):
         steps.append(_without_code_by_indentation)
     if ">" in text and (">>>>" in text or "> > > >" in text):
         steps.append(lambda lines: [_shallow(line) for line in lines])
@@ -511,9 +511,19 @@ _NEVER_LAZY = frozenset("#`~|")
 _ITEM_MARKS = frozenset("-*+0123456789")
 _ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
 _INDENTING = frozenset(" \t>") | _ITEM_MARKS
+# Plain items, each at most a tab deeper than the one above, between them lines of text.
+_TREE = re.compile(
+    r"(?:(?:\t*+(?:[-*+]|[0-9]{1,2}[.)]) [^\s\d<>*+_-]|[^\s\d<>*+_`~#|-])[^\n]*+(?:\n++|\Z))*+"
+)
+_LEAP = re.compile(r"^(?:(\t*+)[-*+0-9][^\n]*\n++\1\t\t|[^\s\d*+-][^\n]*\n++\t)", re.MULTILINE)
 # What most lists are made of: the same as below, quicker.
 _PLAIN_ITEM = re.compile(r"(\t*)[-*+] [^\s\d>*+_-]")
 _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines
+
+
+def _is_tree(text: str) -> bool:
+    """Whether tabs do no more in it than to nest lists, as Markdown reads them too."""
+    return _TREE.fullmatch(text) is not None and not _LEAP.search(text)
 
 
 def _without_code_by_indentation(lines: list[str]) -> list[str]:

@@ -393,7 +393,7 @@ def _online(url: str, attributes: dict[str, str], in_link: bool) -> str:
     if _NO_IMAGE.search(url):
         text = _label(attributes.get("alt") or url)
         return text if in_link else f'<a href="{attribute(url)}">{text}</a>'
-    kind = extension(_path_of(url))
+    kind = _extension_of(url)
     if kind in SOUNDS:
         player = "video" if kind in FILMS else "audio"
         sizes = {key: attributes.get(key, "") for key in ("width", "height")}
@@ -443,9 +443,10 @@ def _read(inner: str) -> _Wikilink:
     return _Wikilink(path, mark + subpath, alias, label, f"[[{plain}]]")
 
 
-def _path_of(url: str) -> str:
+@lru_cache(maxsize=1024)
+def _extension_of(url: str) -> str:
     try:
-        return unquote(urlsplit(url).path)
+        return extension(unquote(urlsplit(url).path))
     except ValueError:  # brackets that hold no address
         return ""
 
