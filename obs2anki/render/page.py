@@ -145,7 +145,7 @@ def _options(
     """Comrak's options; maths and wikilinks never get that far, so they are off."""
     extension = comrak.ExtensionOptions()
     extension.autolink = True
-    extension.cjk_friendly_emphasis = True  # `**重要：**これ`, as Obsidian's editor shows it
+    extension.cjk_friendly_emphasis = True  # `**重要：**これ` is meant to be bold
     extension.highlight = highlights
     extension.strikethrough = True
     extension.table = tables
