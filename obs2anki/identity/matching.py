@@ -173,6 +173,33 @@ class _Pools:
         known = self.matched.get(index)
         return _texts_of(old) == texts if known is None else known.guid == old.guid
 
+    @cached_property
+    def orders(self) -> dict[Guid, tuple[VaultPath, int]]:
+        """Where each entry stood."""
+        return {old.entry.guid: (old.path, old.order) for old in self.vault[0]}
+
+    def between(self, old: _Old, new: Candidate) -> bool:
+        """Whether the nearest that are known, above and below, stood above and below as well."""
+        above, below = self._nearest(old, new, -1), self._nearest(old, new, 1)
+        if above is None and below is None:
+            return False
+        return (above is None or above < old.order) and (below is None or old.order < below)
+
+    def _nearest(self, old: _Old, new: Candidate, step: int) -> int | None:
+        """The place of the next flashcard that is known, among the entries of its document."""
+        candidates = self.vault[1]
+        index = new.index + step
+        for _ in range(_REACH):
+            if not 0 <= index < len(candidates) or candidates[index].path != new.path:
+                return None
+            entry = self.matched.get(index)
+            if entry is not None:
+                path, order = self.orders[entry.guid]
+                if path == old.path:
+                    return order
+            index += step
+        return None
+
     def pair(self, old: _Old, new: Candidate) -> None:
         self.matched[new.index] = old.entry
         self.olds.pop(old.entry.guid, None)
@@ -443,23 +470,27 @@ def _twins(
     new_key: Callable[[Candidate], Hashable],
 ) -> None:
     """Pair what reads the same; of several that read the same, reviews and neighbours decide."""
+    several: list[tuple[list[_Old], list[Candidate]]] = []
     for group, rivals in _alike(pools, olds, old_key, new_key):
         if len(group) == len(rivals) == 1:
             pools.pair(group[0], rivals[0])
         else:
-            _tell_twins_apart(pools, group, rivals)
+            several.append((group, rivals))
+    for group, rivals in several:  # now that it is known what stands around them
+        _tell_twins_apart(pools, group, rivals)
 
 
 def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> None:
     """Pair flashcards with the very same texts.
 
-    As many as before are paired in their order: nobody can see that twins changed places. If
-    one has come or left, it is told by what stands around it, if anything tells it.
+    As many as before in one document are paired in their order: nobody can see that twins changed
+    places. Otherwise they are told by what stands around them, if anything tells them.
     """
     crowded = len(olds) * len(new) > _CROWD
     if not crowded:
         olds, new = _paired_by_reviews(pools, olds, new)
-    if crowded or len(olds) == len(new):
+    in_one = len({o.path for o in olds} | {c.path for c in new}) == 1
+    if crowded or (in_one and len(olds) == len(new)):
         ordered = sorted(olds, key=lambda o: (o.path, o.order))
         for old, candidate in zip(ordered, sorted(new, key=lambda c: c.index), strict=False):
             pools.pair(old, candidate)
@@ -492,6 +523,9 @@ def _paired_by_reviews(
     )
 
 
+_REACH = 20
+"""How many flashcards are looked at, above and below, for one that is known."""
+
 _CROWD = 40_000
 """Pairs in one group beyond which nobody is compared with everybody."""
 
@@ -501,7 +535,7 @@ def _circumstances(pools: _Pools, old: _Old, new: Candidate) -> float:
     score = 0.0
     if old.entry.reviews:
         score += 40 if old.entry.reviews == new.reviews else 0
-    score += 20 * pools.beside(old, new)
+    score += 20 * pools.beside(old, new) + 25 * pools.between(old, new)
     score += 5 if old.entry.context_digest == new.context_digest else 0
     return score
 
