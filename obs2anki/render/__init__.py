@@ -36,7 +36,7 @@ from obs2anki.render.atoms import (
     without_control,
     without_noncharacters,
 )
-from obs2anki.render.fragment import cleaned, prepared
+from obs2anki.render.fragment import prepared
 from obs2anki.render.links import Links, Lookup, Place, obsidian_url, quoted
 from obs2anki.render.transclusion import Transclusion, without_paragraphs_around
 from obs2anki.settings import Obsidian
@@ -74,7 +74,7 @@ def side(
     if plain and not place.rtl and unicodedata.is_normalized("NFC", text):
         return Rendered(text.rstrip()), []
     shelf, links = Shelf(), _links(text, place, library, obsidian)
-    html = _flow(cleaned(text), shelf, links, obsidian)
+    html = _flow(text, shelf, links, obsidian)
     return _rendered(html, links), list(links.named.diagnostics)
 
 
@@ -133,7 +133,7 @@ def _links(text: str, place: Place, library: Library, obsidian: Obsidian, opened
 
     def flow(text: str, links: Links) -> str:
         # The maths of an embedded document is marked for the deletions around it.
-        return _flow(cleaned(text), Shelf(opened=opened), links, obsidian)
+        return _flow(without_control(text), Shelf(opened=opened), links, obsidian)
 
     return Links(place, library, Transclusion(flow, obsidian.right_to_left))
 
@@ -164,25 +164,28 @@ def _rendered(html: str, links: Links) -> Rendered:
 
 # ---------------------------------------------------------------- clozes
 
-_MARKER = re.compile(f"{_cloze.OPEN}([0-9]{{1,9}}){_cloze.BODY}|({_cloze.CLOSE})")
+# It begins with a set of characters, for which a regex engine searches fast.
+_MARKER = re.compile(f"[\ufdd0-\ufdef](?:(?<={_cloze.OPEN})([0-9]{{1,9}}){_cloze.BODY})?")
 
 
 def _with_tokens(marked: _cloze.Marked, shelf: Shelf) -> tuple[str, list[_cloze.Mark]]:
-    """The text, `cleaned`, with paired tokens for its markers; each token's mark, by its number."""
+    """The text with paired tokens for its markers; what is asked there, by the tokens' numbers."""
     asked: list[_cloze.Mark] = []
     opened: list[int] = []
-    first, *pieces = _MARKER.split(marked.text)
-    written = [cleaned(first)]
-    for k, close, text in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+
+    def replaced(match: re.Match[str]) -> str:
+        marker, k = match.group(0, 1)
         if k is not None and int(k) < len(marked.marks):
             opened.append(len(asked))
             asked.append(marked.marks[int(k)])
-            written.append(token(OPEN, opened[-1]))
-        elif close and opened:
-            written.append(token(CLOSE, opened.pop()))
-        written.append(cleaned(text))
+            return token(OPEN, opened[-1])
+        if marker == _cloze.CLOSE and opened:
+            return token(CLOSE, opened.pop())
+        return ""
+
+    text = _MARKER.sub(replaced, marked.text)
     shelf.opened = len(asked)
-    return "".join(written), asked
+    return text, asked
 
 
 def _hint(hint: str | None, links: Links, obsidian: Obsidian) -> str:
@@ -191,7 +194,7 @@ def _hint(hint: str | None, links: Links, obsidian: Obsidian) -> str:
         return ""
     # A hint stands within a line, so that what it embeds stays a link.
     within = links.at(links.place, None)
-    html = without_noncharacters(_flow(cleaned(hint), Shelf(), within, obsidian))
+    html = without_noncharacters(_flow(hint, Shelf(), within, obsidian))
     if html.startswith("<") and re.match(r"<(?:p|ul|ol|h[1-6]|pre|table|div|blockquote)\b", html):
         html = escape(without_noncharacters(hint), quote=False)
     return deletions.hint_apart(html)
@@ -207,5 +210,5 @@ _LINKS_AND_IMAGES = re.compile(r"</?a\b[^>]*>|<img\b[^>]*>|</?p>")
 def _heading(text: str) -> str:
     """A heading in one line: emphasis, code and maths stay, links are their text."""
     links = Links(_NOWHERE, None)
-    html = _flow(cleaned(" ".join(text.split())), Shelf(), links, Obsidian())
+    html = _flow(" ".join(text.split()), Shelf(), links, Obsidian())
     return _LINKS_AND_IMAGES.sub("", html).strip()
