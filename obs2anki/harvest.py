@@ -32,6 +32,9 @@ MANY = 1_500
 CHUNK = 50
 """Documents that are handed to a process at a time."""
 
+BATCH = 1_000
+"""Documents that are handed to the cache at a time: what they yielded takes memory until then."""
+
 Step = Callable[[Iterable[VaultPath]], Iterable[VaultPath]]
 
 
@@ -144,6 +147,9 @@ def gathered(field: Field, step: Step, store: Cache | None = None) -> tuple[Yiel
         if one is None:
             one, row = next(fresh)
             changed.append(row)
+            if len(changed) == BATCH:
+                store.write(wanted, changed, {}, (), {})
+                changed = []
         result.append(one)
     notes = {} if known.files == known.files_then else {"files": known.files}
     if changed or known.touched or known.left or notes:

@@ -209,6 +209,8 @@ _LINKS_AND_IMAGES = re.compile(r"</?a\b[^>]*>|<img\b[^>]*>|</?p>")
 @lru_cache(maxsize=1024)  # many flashcards stand below one heading
 def _heading(text: str) -> str:
     """A heading in one line: emphasis, code and maths stay, links are their text."""
-    links = Links(_NOWHERE, None)
-    html = _flow(" ".join(text.split()), Shelf(), links, Obsidian())
+    line = " ".join(text.split())
+    if _PLAIN.fullmatch(line) and unicodedata.is_normalized("NFC", line):
+        return line
+    html = _flow(line, Shelf(), Links(_NOWHERE, None), Obsidian())
     return _LINKS_AND_IMAGES.sub("", html).strip()
