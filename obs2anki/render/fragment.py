@@ -512,10 +512,15 @@ _ITEM_MARKS = frozenset("-*+0123456789")
 _ITEM = re.compile(r"([-*+]|[0-9]{1,9}[.)])([ \t]+|$)")
 _INDENTING = frozenset(" \t>") | _ITEM_MARKS
 # Plain items, each at most a tab deeper than the one above, between them lines of text.
+_MARKED = r"(?:[-*+]|[0-9]{1,2}[.)])[ ]"
+_EMPHASISED = r"[*_]{1,2}(?![\s*_])"
 _TREE = re.compile(
-    r"(?:(?:\t*+(?:[-*+]|[0-9]{1,2}[.)]) [^\s\d<>*+_-]|[^\s\d<>*+_`~#|-])[^\n]*+(?:\n++|\Z))*+"
+    rf"(?:(?:\t*+{_MARKED}(?:{_EMPHASISED}|(?![0-9]{{1,9}}[.)])[^\s<>*+_-])"
+    rf"|{_EMPHASISED}|[^\s\d<>*+_`~#|-])[^\n]*+(?:\n++|\Z))*+"
 )
-_LEAP = re.compile(r"^(?:(\t*+)[-*+0-9][^\n]*\n++\1\t\t|[^\s\d*+-][^\n]*\n++\t)", re.MULTILINE)
+_LEAP = re.compile(
+    rf"^(?:(\t*+){_MARKED}[^\n]*\n++\1\t\t|(?!{_MARKED})\S[^\n]*\n++\t)", re.MULTILINE
+)
 # What most lists are made of: the same as below, quicker.
 _PLAIN_ITEM = re.compile(r"(\t*)[-*+] [^\s\d>*+_-]")
 _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines

@@ -105,7 +105,7 @@ def _holds_html(markdown: str, result: str, strict_line_breaks: bool) -> bool:
 # they arrive as they are, each end with its beginning, in one and the same paragraph.
 _SOUND = re.compile(
     r"(?<!\\)<(b|big|del|em|i|ins|kbd|mark|s|small|strong|sub|sup|u)>"
-    r"[^\s<>][^<>\\`*_~=|!$\[\]\n]*</\1>"
+    r"(?=\S)[^<>\\`*_~=|!$\[\]\n]+</\1>"
     r"|(?<=[\w.,;!?])<br(?: /)?>"
 )
 _REWRITTEN = ("&quot;", "\u00a0", "<a ", "<img", "<input")
