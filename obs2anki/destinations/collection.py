@@ -47,6 +47,7 @@ from obs2anki.deeds import (
     HeldCard,
     HeldNote,
     Holding,
+    Move,
     NoteId,
 )
 from obs2anki.destinations import anki2
@@ -345,11 +346,7 @@ class Session:
     def _write(self, engine: Engine, changes: Changes, plan: Plan) -> None:
         self._import(engine, changes, plan)
         self._update(engine, changes.changed)
-        for change in changes.changed:
-            if change.move is not None:
-                deck = engine.decks.id(change.move.deck)
-                assert deck is not None
-                engine.set_deck(_numbers(change.move.cards), deck)
+        _move(engine, [one.move for one in changes.changed if one.move is not None])
         suspend = [card for change in changes.changed for card in change.suspend]
         if suspend:
             engine.sched.suspend_cards(_numbers(suspend))
@@ -497,6 +494,23 @@ def _scheduling(row: Sequence[int], first: date) -> Scheduling:
         with suppress(OverflowError):
             day = first + timedelta(days=due)
     return Scheduling(state, day, None, interval, factor, reps, lapses)
+
+
+def _move(engine: Engine, moves: Sequence[Move]) -> None:
+    """Give cards another deck, and nothing else.
+
+    Anki's own `set_deck` would work out FSRS memory anew, from a log that begins with the import.
+    """
+    cards = []
+    for move in moves:
+        deck = engine.decks.id(move.deck)
+        assert deck is not None
+        for number in _numbers(move.cards):
+            card = engine.get_card(number)
+            card.did = deck
+            cards.append(card)
+    if cards:
+        engine.update_cards(cards)
 
 
 def _reschedule(engine: Engine, wanted: Sequence[tuple[CardId, Scheduling]]) -> None:

@@ -1,0 +1,786 @@
+"""Anki's own collection follows the vault: each scenario against Anki's engine.
+
+In every one of them the review log and each card's state are compared, before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from anki.collection import Collection
+
+# isort: split
+# The other modules of anki expect that one to be there first.
+from anki.decks import FilteredDeckConfig
+
+from obs2anki import build, ledger, syncing
+from obs2anki.build import Request
+from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
+from obs2anki.destinations import collection as destination
+from obs2anki.destinations import profiles
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.reconcile import Wishes
+from obs2anki.syncing import Ending, Terms
+from tests import anki_collection, synced
+from tests.anki_collection import answer_good, bring
+from tests.commands import run
+from tests.synced import Both, card, deck, done, fronts, guid, note, rename
+
+Capture = pytest.CaptureFixture[str]
+
+REVIEWED = "<!--SR:!2030-04-25,14,290-->"
+FIRST = {"a.md": f"What makes ATP?;;Mitochondria\n{REVIEWED}\n\nhus;;;house\n\nnew;;one"}
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Both:
+    return synced.both(tmp_path)
+
+
+@pytest.fixture
+def studied(both: Both) -> Both:
+    """A vault that was synced, and an Anki in which two cards were answered since."""
+    both.write(FIRST)
+    both.sync()
+    with both.anki() as col:
+        answer_good(col, guid(col, "What makes ATP?"))
+        answer_good(col, guid(col, "hus"), 1)
+    return both
+
+
+@pytest.fixture(autouse=True)
+def reviews_stay(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a scenario does: Anki finds no fault, and no review is lost or invented."""
+    if "both" not in request.fixturenames and "studied" not in request.fixturenames:
+        yield
+        return
+    one = request.getfixturevalue("studied" if "studied" in request.fixturenames else "both")
+    before = one.standing()
+    yield
+    after = one.standing()
+    assert set(before.reviews) <= set(after.reviews)
+    assert one.complaints() == ()
+    assert not [left for left in one.profile.iterdir() if left.name.startswith(".obs2anki")]
+
+
+def same_but(
+    both: Both, before: synced.Standing, *, queue: bool = False, deck: bool = False
+) -> None:
+    """Every card is as it was, but for its queue or its deck; the review log is the same."""
+    left_out = {index for index, out in ((1, queue), (10, deck)) if out}
+    after = both.standing()
+    assert after.reviews == before.reviews
+    for number, row in before.cards.items():
+        kept = [v for i, v in enumerate(row) if i not in left_out]
+        assert [v for i, v in enumerate(after.cards[number]) if i not in left_out] == kept
+
+
+# ---------------------------------------------------------------- first meeting
+
+
+def test_a_first_sync_brings_what_an_import_would(both: Both, tmp_path: Path) -> None:
+    both.write(FIRST)
+    other = tmp_path / "other"
+    other.mkdir()
+    build.run(Request(both.vault, tmp_path / "deck.apkg"), build.export)
+    with anki_collection.collection(other) as col:
+        bring(col, tmp_path / "deck.apkg")
+        wanted = anki_collection.cards(col)
+    assert done(both.sync()) == {Verb.ADD: 3}
+    with both.anki() as col:
+        assert anki_collection.cards(col) == wanted
+
+
+def test_a_second_sync_does_not_touch_the_collection(studied: Both) -> None:
+    before = studied.collection.read_bytes(), studied.collection.stat().st_mtime_ns
+    backups = sorted((studied.profile / "backups").iterdir())
+    result = studied.sync()
+    assert (result.ending, done(result)) == (Ending.UNCHANGED, {Verb.UNCHANGED: 3})
+    assert (studied.collection.read_bytes(), studied.collection.stat().st_mtime_ns) == before
+    assert sorted((studied.profile / "backups").iterdir()) == backups
+
+
+def test_what_was_imported_before_is_known_again(both: Both, tmp_path: Path) -> None:
+    both.write(FIRST)
+    build.run(Request(both.vault, tmp_path / "deck.apkg"), build.export)
+    with both.anki() as col:
+        bring(col, tmp_path / "deck.apkg")
+    before = both.collection.read_bytes()
+    assert done(both.sync()) == {Verb.UNCHANGED: 3}
+    assert both.collection.read_bytes() == before
+
+
+def test_export_and_sync_can_be_mixed(studied: Both, tmp_path: Path) -> None:
+    before = studied.standing()
+    studied.write({"a.md": FIRST["a.md"].replace("one", "two")})
+    build.run(Request(studied.vault, tmp_path / "deck.apkg"), build.export)
+    assert done(studied.sync())[Verb.UPDATE] == 1
+    with studied.anki() as col:
+        bring(col, tmp_path / "deck.apkg")
+        assert fronts(col) == ["What makes ATP?", "hus", "new"]
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    same_but(studied, before)
+
+
+def test_a_computer_without_the_ledger_doubles_nothing(studied: Both) -> None:
+    before = studied.collection.read_bytes()
+    (studied.vault / ".obs2anki/ledger.jsonl").unlink()
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    assert studied.collection.read_bytes() == before
+
+
+def test_notes_that_a_lost_ledger_knew_are_left_alone_and_told(studied: Both) -> None:
+    (studied.vault / ".obs2anki/ledger.jsonl").unlink()
+    studied.write({"a.md": "hus;;;house"})
+    result = studied.sync()
+    assert done(result) == {Verb.UNCHANGED: 1}
+    assert result.strangers == 2
+
+
+def test_a_dry_run_writes_nothing(both: Both) -> None:
+    both.write(FIRST)
+    before = both.collection.read_bytes()
+    result = both.sync(dry_run=True)
+    assert (result.ending, done(result)) == (Ending.PREVIEWED, {Verb.ADD: 3})
+    assert both.collection.read_bytes() == before
+    assert ledger.read(both.vault / ".obs2anki/ledger.jsonl") is None
+
+
+def test_an_empty_vault_leaves_anki_alone(studied: Both) -> None:
+    before = studied.collection.read_bytes()
+    studied.write({})
+    assert studied.sync().ending is Ending.EMPTY
+    assert studied.collection.read_bytes() == before
+
+
+def test_reschedule_mends_an_import_without_learning_progress(both: Both, tmp_path: Path) -> None:
+    both.write({"a.md": f"a;;b\n{REVIEWED}\n\nc;;d\n{REVIEWED}"})
+    build.run(Request(both.vault, tmp_path / "deck.apkg"), build.export)
+    with both.anki() as col:
+        bring(col, tmp_path / "deck.apkg", scheduling=False)
+        answer_good(col, guid(col, "c"))
+    before = both.standing()
+    assert done(both.sync()) == {Verb.UNCHANGED: 2}
+    assert done(both.sync(Wishes(reschedule=True))) == {Verb.RESCHEDULE: 1, Verb.UNCHANGED: 1}
+    with both.anki() as col:
+        seen = anki_collection.card(col, guid(col, "a"))
+        assert (seen.due, seen.interval, seen.factor) == ("2030-04-25", 14, 2900)
+        assert seen.memory == (14.0, anki_collection.card(col, guid(col, "a")).memory[1])  # type: ignore[index]  # it has one
+        number = card(col, "c").id
+    assert both.standing().cards[number] == before.cards[number]
+    assert done(both.sync(Wishes(reschedule=True))) == {Verb.UNCHANGED: 2}
+
+
+# ---------------------------------------------------------------- edits
+
+
+def test_a_reworded_flashcard_keeps_its_card(studied: Both) -> None:
+    before = studied.standing()
+    studied.write({"a.md": FIRST["a.md"].replace("What makes ATP?", "What makes all the ATP?")})
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        assert fronts(col) == ["What makes all the ATP?", "hus", "new"]
+    same_but(studied, before)
+
+
+def test_what_is_the_users_stays(studied: Both) -> None:
+    with studied.anki() as col:
+        one = note(col, "new")
+        one["Notes"], one["Spare 1"] = "mine", "mine"
+        one.tags += ["own", "leech"]
+        col.update_note(one)
+        col.set_user_flag_for_cards(3, [card(col, "new").id])
+        col.sched.suspend_cards([card(col, "new").id])
+        notetype = one.note_type()
+        assert notetype is not None
+        notetype["css"] += "\n/* mine */"
+        col.models.update_dict(notetype)
+    before = studied.standing()
+    studied.write({"a.md": FIRST["a.md"].replace("one", "two")})
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        one = note(col, "new")
+        assert (one["Back"], one["Notes"], one["Spare 1"]) == ("two", "mine", "mine")
+        assert sorted(one.tags) == ["learning", "leech", "own"]
+        notetype = one.note_type()
+        assert notetype is not None
+        assert notetype["css"].endswith("/* mine */")
+    same_but(studied, before)
+
+
+def test_fields_that_the_user_added_stay_and_new_notes_have_them(studied: Both) -> None:
+    with studied.anki() as col:
+        notetype = col.models.by_name("obs2anki")
+        assert notetype is not None
+        field = col.models.new_field("Mnemonic")
+        col.models.add_field(notetype, field)
+        col.models.reposition_field(notetype, field, 1)
+        spare = next(f for f in notetype["flds"] if f["name"] == "Spare 2")
+        col.models.remove_field(notetype, spare)
+        col.models.update_dict(notetype)
+        one = note(col, "new")
+        one["Mnemonic"] = "mine"
+        col.update_note(one)
+        assert col.db is not None
+        schema = col.db.scalar("select scm from col")
+    text = FIRST["a.md"].replace("new;;one", "new;;;one") + "\n\nmore;;text"
+    studied.write({"a.md": text})
+    assert done(studied.sync()) == {Verb.ADD: 1, Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        one = note(col, "new")
+        assert (one["Mnemonic"], one["Reverse"], len(one.cards())) == ("mine", "1", 2)
+        more = note(col, "more")
+        assert (more["Back"], more["Mnemonic"]) == ("text", "")
+        assert [n.name for n in col.models.all_names_and_ids() if "obs2" in n.name] == ["obs2anki"]
+        assert col.db is not None
+        assert col.db.scalar("select scm from col") == schema
+    assert done(studied.sync()) == {Verb.UNCHANGED: 4}
+
+
+def test_a_template_that_the_user_added_gets_its_cards(studied: Both) -> None:
+    with studied.anki() as col:
+        notetype = col.models.by_name("obs2anki")
+        assert notetype is not None
+        template = col.models.new_template("Mine")
+        template["qfmt"], template["afmt"] = "Spell: {{Back}}", "{{Front}}"
+        col.models.add_template(notetype, template)
+        col.models.update_dict(notetype)
+    studied.write({"a.md": FIRST["a.md"] + "\n\nmore;;text"})
+    assert done(studied.sync()) == {Verb.ADD: 1, Verb.UNCHANGED: 3}
+    with studied.anki() as col:
+        assert [c.ord for c in note(col, "more").cards()] == [0, 2]
+    assert done(studied.sync()) == {Verb.UNCHANGED: 4}
+
+
+@pytest.mark.parametrize(
+    ("prefer", "kept"), [(None, "mine"), (Prefer.ANKI, "mine"), (Prefer.VAULT, "two")]
+)
+def test_where_both_sides_were_edited_nothing_is_lost_unasked(
+    studied: Both, prefer: Prefer | None, kept: str
+) -> None:
+    with studied.anki() as col:
+        one = note(col, "new")
+        one["Back"] = "mine"
+        col.update_note(one)
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    before = studied.standing()
+    studied.write({"a.md": FIRST["a.md"].replace("one", "two")})
+    result = studied.sync()
+    assert done(result) == {Verb.CONFLICT: 1, Verb.UNCHANGED: 2}
+    assert result.ending is Ending.UNCHANGED
+    assert [d.code for d in result.diagnostics] == ["O901"]
+    settled = studied.sync(Wishes(prefer))
+    assert (settled.ending is Ending.WRITTEN) is (prefer is not None)
+    with studied.anki() as col:
+        assert note(col, "new")["Back"] == kept
+    again = {Verb.UNCHANGED: 3} if prefer else {Verb.CONFLICT: 1, Verb.UNCHANGED: 2}
+    assert done(studied.sync()) == again
+    same_but(studied, before)
+
+
+def test_a_sibling_comes_with_its_scheduling(studied: Both) -> None:
+    before = studied.standing()
+    text = (
+        FIRST["a.md"]
+        .replace("ATP?;;", "ATP?;;;")
+        .replace(REVIEWED, "<!--SR:!2030-04-25,14,290!2030-06-01,20,210-->")
+    )
+    studied.write({"a.md": text})
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        seen = anki_collection.card(col, guid(col, "What makes ATP?"), 1)
+        assert (seen.due, seen.interval, seen.factor) == ("2030-06-01", 20, 2100)
+    same_but(studied, before)
+
+
+def test_a_direction_that_was_taken_out_sleeps_until_it_is_back(studied: Both) -> None:
+    before = studied.standing()
+    studied.write({"a.md": FIRST["a.md"].replace(";;;", ";;")})
+    assert Verb.SUSPEND in done(studied.sync())
+    with studied.anki() as col:
+        assert [c.queue for c in note(col, "hus").cards()] == [0, -1]
+    same_but(studied, before, queue=True)
+    studied.write(FIRST)
+    assert Verb.WAKE in done(studied.sync())
+    same_but(studied, before)
+
+
+def test_tags_of_the_vault_are_followed_and_the_users_stay(studied: Both) -> None:
+    studied.write({"a.md": FIRST["a.md"] + "\n\ntagged;;x #old"})
+    studied.sync()
+    with studied.anki() as col:
+        one = note(col, "tagged")
+        one.tags += ["own", "marked"]
+        col.update_note(one)
+    studied.write({"a.md": FIRST["a.md"] + "\n\ntagged;;x #new"})
+    studied.sync()
+    with studied.anki() as col:
+        assert sorted(note(col, "tagged").tags) == ["learning", "marked", "new", "own"]
+
+
+# ---------------------------------------------------------------- decks
+
+
+def moved(both: Both, tag: str) -> None:
+    """The vault now has all of its flashcards in another deck."""
+    both.write(FIRST)
+    file = both.vault / "a.md"
+    file.write_text(file.read_text("utf-8").replace("#learning", f"#{tag}"), "utf-8")
+
+
+def test_a_deck_that_changed_in_the_vault_is_followed(studied: Both) -> None:
+    before = studied.standing()
+    moved(studied, "biology/cells")
+    assert done(studied.sync())[Verb.MOVE] == 3
+    with studied.anki() as col:
+        assert {deck(col, front) for front in fronts(col)} == {"biology::cells"}
+    same_but(studied, before, deck=True)
+
+
+def test_a_card_that_the_user_moved_stays_where_it_is(studied: Both) -> None:
+    with studied.anki() as col:
+        mine = col.decks.id("mine")
+        assert mine is not None
+        col.set_deck([card(col, "hus", 1).id], mine)
+    moved(studied, "biology")
+    studied.sync()
+    with studied.anki() as col:
+        assert [deck(col, "hus", ordinal) for ordinal in (0, 1)] == ["biology", "mine"]
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+
+
+def test_a_deck_that_the_user_renamed_is_followed(studied: Both) -> None:
+    with studied.anki() as col:
+        rename(col, "learning", "Studies::Learning")
+    studied.write({"a.md": FIRST["a.md"] + "\n\nmore;;text"})
+    assert done(studied.sync()) == {Verb.ADD: 1, Verb.UNCHANGED: 3}
+    with studied.anki() as col:
+        assert deck(col, "more") == "Studies::Learning"
+        assert col.decks.id_for_name("learning") is None
+
+
+def test_options_and_description_of_a_deck_stay(studied: Both) -> None:
+    with studied.anki() as col:
+        number = col.decks.id_for_name("learning")
+        assert number is not None
+        held = col.decks.get(number)
+        assert held is not None
+        preset = col.decks.add_config("Mine")
+        held["desc"], held["conf"] = "mine", preset["id"]
+        col.decks.save(held)
+    studied.write({"a.md": FIRST["a.md"] + "\n\nmore;;text"})
+    studied.sync()
+    with studied.anki() as col:
+        held = col.decks.get(number)
+        assert held is not None
+        assert (held["desc"], held["conf"]) == ("mine", preset["id"])
+
+
+def test_filtered_decks_are_left_alone(studied: Both) -> None:
+    with studied.anki() as col:
+        filtered = col.sched.get_or_create_filtered_deck(col.decks.id_for_name("learning") and 0)  # type: ignore[arg-type]
+        filtered.name = "Cramming"
+        del filtered.config.search_terms[:]
+        filtered.config.search_terms.append(
+            FilteredDeckConfig.SearchTerm(
+                search="is:new", limit=100, order=FilteredDeckConfig.SearchTerm.Order.ADDED
+            )
+        )
+        col.sched.add_or_update_filtered_deck(filtered)
+        assert deck(col, "new") == "Cramming"
+    before = studied.standing()
+    moved(studied, "biology")
+    studied.sync()
+    with studied.anki() as col:
+        assert deck(col, "new") == "Cramming"
+        assert deck(col, "What makes ATP?") == "biology"
+        number = card(col, "new").id
+    assert studied.standing().cards[number] == before.cards[number]
+    with studied.anki() as col:
+        cramming = col.decks.id_for_name("Cramming")
+        assert cramming is not None
+        col.sched.empty_filtered_deck(cramming)
+    assert done(studied.sync())[Verb.MOVE] == 2  # of hus one card was in there too
+    with studied.anki() as col:
+        assert deck(col, "new") == "biology"
+
+
+# ---------------------------------------------------------------- what has left
+
+
+def test_an_orphan_sleeps_and_wakes_with_all_that_was_learnt(studied: Both) -> None:
+    before = studied.standing()
+    studied.write({"a.md": "new;;one"})
+    assert done(studied.sync()) == {Verb.SUSPEND: 2, Verb.UNCHANGED: 1}
+    with studied.anki() as col:
+        assert fronts(col) == ["What makes ATP?", "hus", "new"]
+        assert {c.queue for c in note(col, "hus").cards()} == {-1}
+        assert ORPHAN_TAG in note(col, "hus").tags
+    same_but(studied, before, queue=True)
+    assert done(studied.sync()) == {Verb.UNCHANGED: 1}
+    studied.write(FIRST)
+    assert done(studied.sync()) == {Verb.WAKE: 2, Verb.UNCHANGED: 1}
+    with studied.anki() as col:
+        assert note(col, "hus").tags == ["learning"]
+    same_but(studied, before)
+
+
+def test_notes_of_others_are_never_touched(studied: Both, tmp_path: Path) -> None:
+    other = Both(tmp_path / "other", studied.profile)
+    other.vault.mkdir()
+    (other.vault / "obs2anki.toml").write_text('namespace = "other"\n', "utf-8")
+    other.write({"b.md": "What makes ATP?;;Others\n\nelse;;where"})
+    assert done(other.sync()) == {Verb.ADD: 2}
+    with studied.anki() as col:
+        notetype = col.models.by_name("Basic")
+        assert notetype is not None
+        own = col.new_note(notetype)
+        own["Front"] = "my own"
+        number = col.decks.id_for_name("learning")
+        assert number is not None
+        col.add_note(own, number)
+    before = studied.standing()
+    studied.write({"a.md": "new;;one"})
+    assert done(studied.sync()) == {Verb.SUSPEND: 2, Verb.UNCHANGED: 1}
+    assert done(other.sync()) == {Verb.UNCHANGED: 2}
+    other.write({"b.md": "else;;where"})
+    assert done(other.sync()) == {Verb.SUSPEND: 1, Verb.UNCHANGED: 1}
+    same_but(studied, before, queue=True)
+    with studied.anki() as col:
+        assert card(col, "my own").queue == card(col, "new").queue == 0
+
+
+def test_a_document_that_cannot_be_read_has_not_left(studied: Both) -> None:
+    studied.write({"b.md": "more;;text"})
+    (studied.vault / "a.md").write_bytes(b"\xff\xfe\x00#learning")
+    assert done(studied.sync()) == {Verb.ADD: 1}
+
+
+# ---------------------------------------------------------------- prune
+
+
+def prune(both: Both, *, confirmed: bool = True, force: bool = False) -> syncing.Pruned:
+    session = destination.Collection(both.collection).session
+    return syncing.prune(Request(both.vault), session, Terms(lambda _: confirmed), force=force)
+
+
+MANY = "\n\n".join(f"question {number};;answer {number}" for number in range(20))
+
+
+def test_prune_deletes_what_has_left_and_nothing_else(both: Both) -> None:
+    both.write({"a.md": MANY})
+    both.sync()
+    both.write({"a.md": MANY.replace("question 7;;answer 7\n\n", "")})
+    both.sync()
+    assert prune(both, confirmed=False).ending is Ending.DECLINED
+    assert [one.place.question for one in prune(both).removed] == ["question 7"]
+    with both.anki() as col:
+        assert len(fronts(col)) == 19
+        assert "question 7" not in fronts(col)
+    assert prune(both).ending is Ending.UNCHANGED
+    both.write({"a.md": MANY})
+    assert done(both.sync()) == {Verb.ADD: 1, Verb.UNCHANGED: 19}
+
+
+def test_to_delete_more_than_a_tenth_takes_force(both: Both) -> None:
+    both.write({"a.md": MANY})
+    both.sync()
+    both.write({"a.md": "question 1;;answer 1"})
+    with pytest.raises(Obs2ankiError, match=r"19 notes of 20 would be deleted.*--force"):
+        prune(both)
+    prune(both, force=True)
+    with both.anki() as col:
+        assert fronts(col) == ["question 1"]
+
+
+# ---------------------------------------------------------------- media
+
+
+def test_media_are_added_and_never_replaced(studied: Both) -> None:
+    (studied.vault / "cat.png").write_bytes(b"a cat")
+    studied.write({"a.md": "cat;;![[cat.png]]"})
+    studied.sync()
+    (first,) = (studied.profile / "collection.media").iterdir()
+    assert first.read_bytes() == b"a cat"
+    (studied.vault / "cat.png").write_bytes(b"another cat")
+    studied.sync()
+    second = set((studied.profile / "collection.media").iterdir()) - {first}
+    assert [file.read_bytes() for file in second] == [b"another cat"]
+    with studied.anki() as col:
+        assert second.pop().name in note(col, "cat")["Back"]
+    first.unlink()  # as Anki's Check Media does
+
+
+def test_media_that_got_lost_are_added_again(studied: Both) -> None:
+    (studied.vault / "cat.png").write_bytes(b"a cat")
+    studied.write({"a.md": "cat;;![[cat.png]]"})
+    studied.sync()
+    (file,) = (studied.profile / "collection.media").iterdir()
+    file.unlink()
+    assert studied.sync().ending is Ending.WRITTEN
+    assert file.read_bytes() == b"a cat"
+
+
+# ---------------------------------------------------------------- what can go wrong
+
+
+OPEN = (
+    "import sys; from anki.collection import Collection; c = Collection(sys.argv[1]); "
+    "print('open', flush=True); sys.stdin.read(); c.close()"
+)
+
+
+def test_a_collection_that_is_open_in_anki_is_left_alone(studied: Both) -> None:
+    path = str(studied.collection)
+    with subprocess.Popen(
+        [sys.executable, "-c", OPEN, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as anki:
+        assert anki.stdout is not None
+        assert anki.stdout.readline() == "open\n"
+        with pytest.raises(Obs2ankiError, match=r"open in Anki\. Close Anki"):
+            studied.sync()
+        assert anki.stdin is not None
+        anki.stdin.close()
+
+
+def test_anki_cannot_open_the_collection_meanwhile(studied: Both) -> None:
+    with destination.Collection(studied.profile).session() as anki:
+        anki.read("obs2anki")
+        code = "import sys; from anki.collection import Collection; Collection(sys.argv[1])"
+        opened = subprocess.run(
+            [sys.executable, "-c", code, str(studied.collection)], capture_output=True, check=False
+        )
+        assert opened.returncode != 0
+        assert b"already open" in opened.stderr or b"Locked" in opened.stderr
+
+
+@pytest.mark.parametrize("step", ["_write", "_check", "_add_media", "_swap"])
+def test_what_fails_leaves_the_collection_as_it_was(
+    studied: Both, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = studied.collection.read_bytes()
+    remembered = (studied.vault / ".obs2anki/ledger.jsonl").read_bytes()
+    studied.write({"a.md": "hus;;;maison\n\nmore;;text"})
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(destination.Session, step, fail)
+        with pytest.raises(Obs2ankiError, match="No space left"):
+            studied.sync()
+    assert studied.collection.read_bytes() == before
+    assert (studied.vault / ".obs2anki/ledger.jsonl").read_bytes() == remembered
+    assert done(studied.sync())[Verb.ADD] == 1
+
+
+def test_what_anki_finds_fault_with_is_not_put_in_place(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = studied.collection.read_bytes()
+    studied.write({"a.md": "hus;;;maison"})
+
+    def spoil(_: object, engine: Collection, *__: object) -> None:
+        assert engine.db is not None
+        engine.db.execute("update notes set flds = 'too few'")
+
+    monkeypatch.setattr(destination.Session, "_update", spoil)
+    with pytest.raises(Obs2ankiError, match="own check finds fault"):
+        studied.sync()
+    assert studied.collection.read_bytes() == before
+
+
+def test_what_would_lose_a_review_is_not_put_in_place(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = studied.collection.read_bytes()
+    studied.write({"a.md": "hus;;;maison"})
+
+    def spoil(_: object, engine: Collection, *__: object) -> None:
+        assert engine.db is not None
+        engine.db.execute("delete from revlog")
+
+    monkeypatch.setattr(destination.Session, "_update", spoil)
+    with pytest.raises(Obs2ankiError, match=r"lost 2 reviews"):
+        studied.sync()
+    assert studied.collection.read_bytes() == before
+
+
+def test_a_collection_with_faults_of_its_own_is_followed_all_the_same(studied: Both) -> None:
+    import sqlite3
+
+    with closing(sqlite3.connect(studied.collection)) as database:
+        database.execute("update cards set ivl = 1.5 where id = (select max(id) from cards)")
+        database.commit()
+    studied.write({"a.md": FIRST["a.md"].replace("one", "two")})
+    assert done(studied.sync())[Verb.UPDATE] == 1
+    with studied.anki() as col:
+        col.fix_integrity()
+
+
+def test_a_collection_of_a_newer_anki_is_refused(studied: Both) -> None:
+    import sqlite3
+
+    good = studied.collection.read_bytes()
+    with closing(sqlite3.connect(studied.collection)) as database:
+        database.execute("update col set ver = 99")
+        database.commit()
+    with pytest.raises(Obs2ankiError, match="newer Anki"):
+        studied.sync()
+    studied.collection.write_bytes(good)
+
+
+def test_a_log_that_a_crashed_anki_left_is_read_and_never_overwritten(studied: Both) -> None:
+    studied.collection.with_name("collection.anki2-wal").write_bytes(b"not finished")
+    assert studied.sync(dry_run=True).ending is Ending.PREVIEWED
+    studied.write({"a.md": "hus;;;maison"})
+    with pytest.raises(Obs2ankiError, match=r"Open the collection in Anki once"):
+        studied.sync()
+    studied.collection.with_name("collection.anki2-wal").unlink()
+
+
+def test_what_a_killed_run_left_is_cleared_away(studied: Both) -> None:
+    left = studied.profile / ".obs2anki-0123456789abcdef.tmp"
+    left.mkdir()
+    (left / "collection.anki2").write_bytes(b"half")
+    studied.sync()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [("nowhere", None, "There is no Anki collection"), ("text", b"text", "is no Anki collection")],
+)
+def test_what_is_no_collection_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with (
+        pytest.raises(Obs2ankiError, match=sentence),
+        destination.Collection(path).session(),
+    ):
+        pass
+
+
+def test_without_the_engine_the_remedy_is_told(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destination, "has_engine", lambda: False)
+    with pytest.raises(Obs2ankiError, match=r"pip install 'obs2anki\[anki\]'"):
+        studied.sync()
+
+
+# ---------------------------------------------------------------- which profile
+
+
+def profile(base: Path, name: str) -> Path:
+    path = base / name / "collection.anki2"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    return path
+
+
+def test_the_only_profile_is_found(tmp_path: Path) -> None:
+    only = profile(tmp_path, "User 1")
+    assert profiles.find(None, {"ANKI_BASE": str(tmp_path)}) == only
+
+
+@pytest.mark.parametrize(
+    ("platform", "folder"),
+    [
+        ("linux", ".local/share/Anki2"),
+        ("linux", ".var/app/net.ankiweb.Anki/data/Anki2"),
+        ("darwin", "Library/Application Support/Anki2"),
+        ("win32", "AppData/Roaming/Anki2"),
+    ],
+)
+def test_each_system_has_its_place(tmp_path: Path, platform: str, folder: str) -> None:
+    there = profile(tmp_path / folder, "User 1")
+    assert profiles.find(None, {"HOME": str(tmp_path)}, platform) == there
+
+
+def test_of_several_profiles_one_has_to_be_named(tmp_path: Path) -> None:
+    one, _ = profile(tmp_path, "One"), profile(tmp_path, "Two")
+    base = {"ANKI_BASE": str(tmp_path)}
+    with pytest.raises(Obs2ankiError, match=r"One, Two\. Name one: --profile"):
+        profiles.find(None, base)
+    assert profiles.find("One", base) == one
+    with pytest.raises(Obs2ankiError, match="no profile Three"):
+        profiles.find("Three", base)
+
+
+def test_where_anki_never_ran_the_sentence_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Obs2ankiError, match="Start Anki once"):
+        profiles.find(None, {"ANKI_BASE": str(tmp_path)})
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_shows_what_it_does(both: Both, capsys: Capture) -> None:
+    both.write(FIRST)
+    arguments = ["sync", str(both.vault), "--collection", str(both.profile)]
+    shown = run([*arguments, "--dry-run"], capsys)
+    assert shown.code == 0
+    assert "add   " in shown.out
+    assert "a.md:3" in shown.out
+    assert "Nothing was written. A sync would leave: 3 added." in shown.out
+    assert "Anki follows the vault: 3 added." in run(arguments, capsys).out
+    assert "already: 3 unchanged." in run(arguments, capsys).out
+
+
+def test_json_tells_every_note_with_its_place(studied: Both, capsys: Capture) -> None:
+    studied.write({"a.md": "new;;two\n\nmore;;text"})
+    arguments = ["sync", str(studied.vault), "--collection", str(studied.profile)]
+    told = json.loads(run([*arguments, "--format", "json"], capsys).out)
+    assert told["ending"] == "written"
+    assert [(n["path"], n["line"], n["verbs"]) for n in told["notes"]] == [
+        ("a.md", 5, ["add"]),
+        ("a.md", 3, ["update"]),
+        ("a.md", None, ["suspend"]),
+        ("a.md", None, ["suspend"]),
+    ]
+
+
+def test_a_large_change_is_not_done_unasked(both: Both, capsys: Capture) -> None:
+    both.write({"a.md": "\n\n".join(f"question {n};;answer {n}" for n in range(201))})
+    before = both.collection.read_bytes()
+    arguments = ["sync", str(both.vault), "--collection", str(both.profile)]
+    refused = run(arguments, capsys)
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert both.collection.read_bytes() == before
+    assert run([*arguments, "--yes"], capsys).code == 0
+
+
+def test_an_empty_vault_is_a_finding(both: Both, capsys: Capture) -> None:
+    both.write({})
+    ended = run(["sync", str(both.vault), "--collection", str(both.profile)], capsys)
+    assert ended.code == 1
+
+
+# ---------------------------------------------------------------- killed
+
+
+def test_a_sync_that_is_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
+    points = os.environ.get("OBS2ANKI_KILLS", "30")
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.killed_syncs", str(tmp_path), points],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stdout + child.stderr
