@@ -2,10 +2,17 @@
 
     python -m benchmarks.render 100000
 
-So many card sides of 100 to 1,000 characters are written as people write them: prose with
-emphasis and links, lists, tables, maths, highlights, quotes, callouts, images and clozes, now
-and then a tag of HTML, and no code block. Each batch goes first through comrak with the options
-that cards are rendered with, then through `render.side` and `render.cloze`, in one process.
+So many card sides of 100 to 1,000 characters are written as people write them, without code
+blocks. Each batch goes first through comrak with the options that cards are rendered with, then
+through `render.side` and `render.cloze`, in one process.
+
+The mix is that of the 4,236 sides of this length, without code blocks, in twelve public vaults
+that the plugin keeps reviews in; of these vaults, the ten with five such sides or more count the
+same, however large. Of a vault's sides on average 58 % are a single line, 34 % hold a list (13 % a
+nested one), 28 % emphasis, 17 % maths, 9 % line breaks, 8 % a cloze, 6 % code within a line, 4 % an
+image, 3 % an address, 1 % HTML; wikilinks, quotes, callouts and tables are rarer still. They are
+written here more often than that, for there are vaults full of them. Half of those sides are
+shorter than 165 characters, nine in ten than 300; the ones here are spread further.
 """
 
 from __future__ import annotations
@@ -52,15 +59,36 @@ def _lines(author: Author) -> str:
 
 
 def _list(author: Author) -> str:
-    return "\n".join(
-        author.random.choice(("- ", "- ", "\t- ", "1. ")) + author.words(3, 12)
-        for _ in range(author.random.randint(3, 6))
-    )
+    mark = author.random.choice(("-", "-", "-", "1."))
+    return "\n".join(f"{mark} {_item(author)}" for _ in range(author.random.randint(3, 6)))
+
+
+def _nested_list(author: Author) -> str:
+    depth, lines = 0, [f"- {_item(author)}"]
+    for _ in range(author.random.randint(2, 6)):
+        depth = author.random.randint(0, min(depth + 1, 3))
+        lines.append("\t" * depth + f"- {_item(author)}")
+    return "\n".join(lines)
+
+
+def _item(author: Author) -> str:
+    words = author.words(3, 12)
+    return f"**{author.words(1, 2)}** {words}" if author.random.random() < 0.25 else words
 
 
 def _maths(author: Author) -> str:
     formula = author.random.choice(FORMULAS)
-    return f"{author.words(3, 9)} {formula} {author.words(3, 9)}\n\n${formula}$"
+    if author.random.random() < 0.25:
+        formula = f"\n${formula}$\n"
+    return f"{author.words(3, 9)} {formula} {author.words(3, 9)}"
+
+
+def _code(author: Author) -> str:
+    return f"{author.words(3, 9)} `{author.words(1, 2)}` {author.words(5, 12)}"
+
+
+def _address(author: Author) -> str:
+    return f"{author.words(5, 12)}: https://example.org/{author.words(1, 1)}"
 
 
 def _highlight(author: Author) -> str:
@@ -88,19 +116,22 @@ def _html(author: Author) -> str:
 
 
 WRITERS: tuple[tuple[int, Callable[[Author], str]], ...] = (
-    (300, _prose),
-    (150, _plain),
-    (100, _lines),
-    (150, _list),
-    (80, _maths),
-    (60, _highlight),
-    (30, _callout),
-    (30, _quote),
-    (40, _table),
-    (40, _image),
-    (5, _html),
+    (20, _prose),
+    (12, _plain),
+    (8, _lines),
+    (18, _list),
+    (13, _nested_list),
+    (16, _maths),
+    (8, _highlight),
+    (6, _code),
+    (4, _image),
+    (3, _address),
+    (1, _html),
+    (2, _quote),
+    (2, _callout),
+    (2, _table),
 )
-"""How often each kind of block is written; one side in fifty holds a tag of HTML."""
+"""How often each kind of side is written."""
 
 
 def sides(count: int, seed: int = 1) -> Iterator[str]:
@@ -108,11 +139,12 @@ def sides(count: int, seed: int = 1) -> Iterator[str]:
     author = Author(Random(f"sides {seed}"), lexicon(seed), IMAGES)
     weights, writers = zip(*WRITERS, strict=True)
     for _ in range(count):
-        wanted = author.random.randint(SHORTEST, LONGEST)
-        text = ""
-        while len(text) < max(SHORTEST, wanted - 150):
-            text += f"\n\n{author.random.choices(writers, weights)[0](author)}"
-        yield text.strip()[:LONGEST]
+        wanted = SHORTEST * (LONGEST / SHORTEST) ** (author.random.random() ** 2)
+        write = author.random.choices(writers, weights)[0]
+        text = write(author)
+        while len(text) < wanted:
+            text += f"\n\n{write(author)}"
+        yield text[:LONGEST]
 
 
 def library(seed: int = 1) -> Library:

@@ -62,7 +62,8 @@ class Rendered(NamedTuple):
 
 # Letters, digits and such marks as mean nothing to Markdown, beginning with a letter.
 _PLAIN = re.compile(
-    r"""[^\W\d_](?:[^\W_]++|[ ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]++|[.:](?!\S)|-(?=\w))*+"""
+    r"""[^\W\d_](?:[A-Za-z0-9 ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]++"""
+    r"""|[^\W_]++|[.:](?!\S)|-(?=\w))*+"""
 )
 
 

@@ -379,15 +379,16 @@ _MARK = re.compile(r"(?:[-*+]|#{1,6}|[0-9]{1,9}[.)])(?=[ \t])|>")
 _MARKING = frozenset("-*+_#>0123456789")
 _TASK = re.compile(r"\[[^\]\n]\][ \t]+")
 _CALLOUT = re.compile("\\[!([^\\[\\]\n|·\ufdd0-\ufdef]{1,64})(?:\\|[^\\]\n]*)?\\]([+-]?)")
-_BREAKING = "-*_"
+_BREAKING = frozenset("-*_ \t")
 _LONE = re.compile(r"[-*+#>]|[0-9]{1,9}[.)]|#{2,6}")
 
 
 def _without_edges(text: str) -> str:
     """Text without the blank lines and the thematic breaks at either end."""
-    end = text.find("\n") if "\n" in text else len(text)
-    if not (_may_be_edge(text[:end]) or _may_be_edge(text[-1:])):
-        return text
+    if text and not (text[0].isspace() or text[-1].isspace()):
+        end = text.find("\n")  # a break is known by its last character
+        if text[-1] not in _BREAKING and text[end - 1 : end] not in _BREAKING:
+            return text
     lines = text.split("\n")
     start, end = 0, len(lines)
     while start < end and _is_edge(lines[start]):
@@ -408,12 +409,6 @@ def _without_blank_end(code: str, *, quoted: bool) -> str:
 
 def _is_edge(line: str) -> bool:
     return not line.strip() or is_break(line)
-
-
-def _may_be_edge(line: str) -> bool:
-    """A quick look: its last character is enough, of which a line may be all that is known."""
-    last = line[-1:]
-    return last in _BREAKING or last.isspace()
 
 
 def _one_line(line: str) -> str:
@@ -437,7 +432,12 @@ def _one_line(line: str) -> str:
     rest = line[start:end]
     if _LONE.fullmatch(rest):
         return rest[:-1] + "\\" + rest[-1]
-    return rest or (callout[1].capitalize() if callout else "")
+    return rest or (_title_of(callout[1]) if callout else "")
+
+
+def _title_of(kind: str) -> str:
+    """What Obsidian calls a callout that has no title: `my-type` is "My type"."""
+    return kind.strip().replace("-", " ").capitalize()
 
 
 def _after_blanks(line: str, start: int) -> int:
@@ -648,7 +648,7 @@ def _with_callout_titles(lines: list[str], shelf: Shelf) -> list[str]:
         if match and (depth > above or match[1].strip()):
             kind = match[3].strip().lower()
             shelf.callouts.append(Callout(kind, match[4]))
-            title = line[match.end() :] or kind.capitalize()
+            title = line[match.end() :] or _title_of(kind)
             mark = token(CALLOUT, len(shelf.callouts) - 1)
             inside = " " * len(match[1]) + match[2]
             result += (f"{match[1]}{match[2]} {mark}{title}", inside)
