@@ -407,7 +407,7 @@ def sync(
     ),
 ) -> None:
     """Have Anki follow the vault: add, update, move, and suspend what has left."""
-    from obs2anki import build, report, syncing
+    from obs2anki import build, cache, report, syncing
     from obs2anki.deeds import Prefer
     from obs2anki.reconcile import Wishes
 
@@ -421,7 +421,7 @@ def sync(
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         session = _session(vault, collection, profile, server, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run)
-        request = build.Request(vault, options=layer)
+        request = build.Request(vault, options=layer, cache=cache.folder())
         synced = syncing.sync(request, session, terms, waiting.watch)
     if format_ is ListFormat.JSON:
         _say(syncing.as_json(synced), sys.stdout)
@@ -453,7 +453,7 @@ def prune(
     ),
 ) -> None:
     """Delete from Anki what has left the vault, with its reviews there."""
-    from obs2anki import build, syncing
+    from obs2anki import build, cache, syncing
 
     wording = _wording(vault)
 
@@ -463,7 +463,8 @@ def prune(
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         session = _session(vault, collection, profile, server, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), dry_run=dry_run)
-        pruned = syncing.prune(build.Request(vault), session, terms, force=force)
+        request = build.Request(vault, cache=cache.folder())
+        pruned = syncing.prune(request, session, terms, force=force)
     if format_ is ListFormat.JSON:
         _say(syncing.pruned_as_json(pruned), sys.stdout)
     else:
