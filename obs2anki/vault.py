@@ -36,7 +36,10 @@ SCHEDULE_DATA = "schedule-data.sr.md"
 """Where the plugin means to keep reviews one day (1.15.4, src/data/data-store/README.md)."""
 
 SETTLED = 2_000_000_000
-"""Nanoseconds after which a change of a file shows in its stamp; FAT counts in two seconds."""
+"""Nanoseconds after which another change of a file shows in its stamp: FAT counts by two seconds."""
+
+SETTLED_SOON = 50_000_000
+"""The same where a file system counts in fractions of a second."""
 
 ABOVE, BELOW, FOLDERS = 5, 3, 1_000
 """How far the plugin's settings are looked for: levels up, levels down, folders in all."""
@@ -368,7 +371,9 @@ def stamp(file: str | Path) -> str:
         told = os.stat(file)  # noqa: PTH116  # 10,000 times
     except (OSError, ValueError):
         return ""
-    if time.time_ns() - max(told.st_mtime_ns, told.st_ctime_ns) < SETTLED:
+    changed = max(told.st_mtime_ns, told.st_ctime_ns)
+    in_fractions = told.st_mtime_ns % 10**9 or told.st_ctime_ns % 10**9
+    if time.time_ns() - changed < (min(SETTLED, SETTLED_SOON) if in_fractions else SETTLED):
         return ""
     return f"{told.st_mtime_ns} {told.st_ctime_ns} {told.st_size} {told.st_ino}"
 

@@ -94,7 +94,8 @@ def test_only_documents_that_changed_are_read_again(tmp_path: Path, read: list[s
 def test_a_file_that_changed_within_a_tick_of_its_clock_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault, "SETTLED", 2_000_000_000)
+    monkeypatch.setattr(vault, "SETTLED", 10**12)
+    monkeypatch.setattr(vault, "SETTLED_SOON", 10**12)
     file = tmp_path / "a.md"
     file.write_text("q;; a")
     assert vault.stamp(file) == ""
