@@ -36,7 +36,7 @@ SCHEDULE_DATA = "schedule-data.sr.md"
 """Where the plugin means to keep reviews one day (1.15.4, src/data/data-store/README.md)."""
 
 SETTLED = 2_000_000_000
-"""Nanoseconds after which another change of a file shows in its stamp: FAT counts by two seconds."""
+"""Nanoseconds after which another change of a file shows in its stamp: FAT counts by 2 seconds."""
 
 SETTLED_SOON = 50_000_000
 """The same where a file system counts in fractions of a second."""
