@@ -407,9 +407,11 @@ def sync(
     ),
 ) -> None:
     """Have Anki follow the vault: add, update, move, and suspend what has left."""
-    from obs2anki import build, cache, report, syncing
+    from obs2anki import cache, report, syncing
     from obs2anki.deeds import Prefer
     from obs2anki.reconcile import Wishes
+    from obs2anki.request import Request
+    from obs2anki.rest import Rest, Said
 
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     wishes = Wishes(Prefer(prefer) if prefer is not None else None, reschedule)
@@ -418,16 +420,30 @@ def sync(
     def shown(changes: Changes) -> Iterable[str]:
         return columns([syncing.HEAD, *syncing.table(changes, wording)])
 
+    def saying(synced: syncing.Synced) -> Said:
+        if format_ is ListFormat.JSON:
+            return Said("".join(syncing.as_json(synced)), "")
+        found = _findings(report.worth_a_line(synced.diagnostics), wording)
+        return Said("".join(_lines(syncing.text(synced, wording))), "".join(found))
+
+    request = Request(vault, None, layer, cache=cache.folder())
+    how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         session = _session(vault, collection, profile, server, _questions(yes, waiting))
-        terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run)
-        request = build.Request(vault, options=layer, cache=cache.folder())
-        synced = syncing.sync(request, session, terms, waiting.watch)
-    if format_ is ListFormat.JSON:
-        _say(syncing.as_json(synced), sys.stdout)
-    else:
-        _say_findings(report.worth_a_line(synced.diagnostics), wording)
-        _say(_lines(syncing.text(synced, wording)), sys.stdout)
+        # A server has to be asked all the same.
+        look = server is None and not (dry_run or reschedule)
+        rest = Rest.of(request, how) if look else None
+        still = syncing.Still(rest, session) if rest is not None else None
+        known = still.said() if still is not None else None
+        if known is None:
+            terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run)
+            synced = syncing.sync(request, session, terms, waiting.watch)
+    if known is not None:
+        _say_both(known)
+        raise typer.Exit(DONE)
+    _say_both(saying(synced))
+    if still is not None:
+        still.keep(synced, saying)
     if synced.applied.refused:
         raise typer.Exit(IMPOSSIBLE)
     bad = (syncing.Ending.EMPTY, syncing.Ending.DECLINED)

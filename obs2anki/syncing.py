@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from obs2anki import build, reconcile
+from obs2anki import build, cache, reconcile
 from obs2anki.build import Request, Round
 from obs2anki.data import Diagnostic
 from obs2anki.deeds import (
@@ -33,6 +33,7 @@ from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
 from obs2anki.reconcile import NOTHING_MORE, Wishes
 from obs2anki.report import Wording
+from obs2anki.rest import Rest, Said
 from obs2anki.terminal import columns, harmless, shortened
 
 VERSION = 1
@@ -136,6 +137,65 @@ def _strangers(round_: Round, holding: Holding) -> int:
     """Notes that may be this vault's, of which nobody knows: the ledger is lost, or elsewhere."""
     known = {entry.guid for entry in round_.plan.ledger}
     return sum(note.guid is not None and note.guid not in known for note in holding.notes)
+
+
+# ---------------------------------------------------------------- nothing has changed
+
+STILL = "sync"
+"""Where the cache keeps what the next sync will say if nothing changes until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A vault and an Anki that may be as the last sync left them; then the vault is not read."""
+
+    rest: Rest
+    session: Session
+
+    def said(self) -> Said | None:
+        """What a sync would say, if neither vault, ledger nor Anki has changed since."""
+        try:
+            mark, remembered, namespace, known, out, err = json.loads(self.rest.store.note(STILL))
+        except (ValueError, TypeError):
+            return None
+        if not self.rest.mark or (mark, remembered) != (self.rest.mark, self._ledger()):
+            return None
+        return Said(str(out), str(err)) if self._fingerprint(str(namespace)) == known else None
+
+    def keep(self, synced: Synced, saying: Callable[[Synced], Said]) -> None:
+        """Have the next sync say what it will find, if it is known by now."""
+        plan = synced.round.plan
+        certain = (
+            self.rest.mark
+            and synced.ending in (Ending.WRITTEN, Ending.UNCHANGED)
+            and synced.round.ledger is not None
+            and not synced.strangers
+            and not synced.applied.refused
+            # A doubt which flashcard is which is a finding of the run that has it.
+            and not any(found.code.startswith(("O8", "O9")) for found in synced.diagnostics)
+        )
+        if certain:
+            unchanged = tuple(planned for planned in plan.planned if planned.note is not None)
+            again = Synced(
+                synced.round, Ending.UNCHANGED, Changes(unchanged=unchanged), synced.diagnostics
+            )
+            told = saying(again)
+            kept = (self.rest.mark, self._ledger(), plan.namespace)
+            known = self._fingerprint(plan.namespace)
+            self.rest.store.keep_note(STILL, json.dumps((*kept, known, told.out, told.err)))
+
+    def _ledger(self) -> str:
+        return "" if self.rest.ledger is None else cache.digest_of_file(self.rest.ledger)
+
+    def _fingerprint(self, namespace: str) -> str:
+        """A short name for all that is looked at of notes to which nothing is to be done."""
+        with self.session() as anki:
+            holding = anki.read(namespace)
+        notes = (
+            (note.guid, note.notetype, note.fields.get("State"), [c.ordinal for c in note.cards])
+            for note in holding.notes
+        )
+        return cache.digest("\n".join((*map(repr, notes), *sorted(holding.media))))
 
 
 # ---------------------------------------------------------------- prune

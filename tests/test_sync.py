@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from anki.collection import Collection
 # The other modules of anki expect that one to be there first.
 from anki.decks import FilteredDeckConfig
 
-from obs2anki import build, ledger, syncing
+from obs2anki import build, ledger, syncing, vault
 from obs2anki.build import Request
 from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
 from obs2anki.destinations import collection as destination
@@ -61,6 +61,8 @@ def reviews_stay(request: pytest.FixtureRequest) -> Iterator[None]:
     if "both" not in request.fixturenames and "studied" not in request.fixturenames:
         yield
         return
+    if "resting" in request.fixturenames:
+        request.getfixturevalue("resting")
     one = request.getfixturevalue("studied" if "studied" in request.fixturenames else "both")
     before = one.standing()
     yield
@@ -769,6 +771,76 @@ def test_an_empty_vault_is_a_finding(both: Both, capsys: Capture) -> None:
     both.write({})
     ended = run(["sync", str(both.vault), "--collection", str(both.profile)], capsys)
     assert ended.code == 1
+
+
+# ---------------------------------------------------------------- nothing has changed
+
+
+def command(both: Both) -> list[str]:
+    return ["sync", str(both.vault), "--collection", str(both.profile)]
+
+
+@pytest.fixture
+def resting(both: Both, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Both:
+    """A vault and an Anki of which a sync knows that nothing has changed."""
+    monkeypatch.setattr(vault, "SETTLED", -1)  # a file may be as new as it likes
+    both.write(FIRST)
+    assert run(command(both), capsys).code == 0
+    return both
+
+
+def test_where_nothing_changed_the_vault_is_not_read(
+    resting: Both, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(syncing, "sync", None)
+        told += [run(command(resting), capsys) for _ in range(2)]
+    (resting.vault / "b.md").write_text("no flashcard", "utf-8")
+    told.append(run(command(resting), capsys))
+    assert {ended.out for ended in told} == {"Anki follows the vault already: 3 unchanged.\n"}
+
+
+def test_reviews_in_anki_change_nothing_for_a_sync(
+    resting: Both, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with resting.anki() as col:
+        answer_good(col, guid(col, "new"))
+    monkeypatch.setattr(syncing, "sync", None)
+    assert run(command(resting), capsys).code == 0
+
+
+def _delete(both: Both) -> None:
+    with both.anki() as col:
+        col.remove_notes([note(col, "new").id])
+
+
+def _lose_the_ledger(both: Both) -> None:
+    (both.vault / ".obs2anki/ledger.jsonl").unlink()
+
+
+def _edit(both: Both) -> None:
+    both.write({"a.md": FIRST["a.md"].replace("one", "two")})
+
+
+def _settle(both: Both) -> None:
+    (both.vault / "obs2anki.toml").write_text('[decks]\nroot = "All"\n', "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_delete, "1 added, 2 unchanged"),
+        (_lose_the_ledger, "3 unchanged"),
+        (_edit, "1 updated, 2 unchanged"),
+        (_settle, "3 moved"),
+    ],
+)
+def test_what_changed_since_is_seen(
+    resting: Both, change: Callable[[Both], None], told: str, capsys: Capture
+) -> None:
+    change(resting)
+    assert told in run(command(resting), capsys).out
 
 
 # ---------------------------------------------------------------- killed
