@@ -518,9 +518,7 @@ _TREE = re.compile(
     rf"(?:(?:\t*+{_MARKED}(?:{_EMPHASISED}|(?![0-9]{{1,9}}[.)])[^\s<>*+_-])"
     rf"|{_EMPHASISED}|[^\s\d<>*+_`~#|-])[^\n]*+(?:\n++|\Z))*+"
 )
-_LEAP = re.compile(
-    rf"^(?:(\t*+){_MARKED}[^\n]*\n++\1\t\t|(?!{_MARKED})\S[^\n]*\n++\t)", re.MULTILINE
-)
+_LEAP = re.compile(rf"\n(?:(\t*+){_MARKED}[^\n]*+\n++\1\t\t|(?!{_MARKED})\S[^\n]*+\n++\t)")
 # What most lists are made of: the same as below, quicker.
 _PLAIN_ITEM = re.compile(r"(\t*)[-*+] [^\s\d>*+_-]")
 _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nests, only machines
@@ -528,7 +526,7 @@ _MAX_OPENED = 64  # characters of list marks in one line; beyond that nobody nes
 
 def _is_tree(text: str) -> bool:
     """Whether tabs do no more in it than to nest lists, as Markdown reads them too."""
-    return _TREE.fullmatch(text) is not None and not _LEAP.search(text)
+    return _TREE.fullmatch(text) is not None and not _LEAP.search(f"\n{text}")
 
 
 def _without_code_by_indentation(lines: list[str]) -> list[str]:
