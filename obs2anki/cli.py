@@ -522,7 +522,8 @@ def _server(vault: Path, url: str, questions: Questions) -> Session:
             '    user = "the e-mail address of your AnkiWeb account, or your user on the server"'
         )
     sources = Sources(os.environ, bool(url) or known.server is None, questions.password)
-    return Server(Account(known.user, known.server), sources, questions.consent).session
+    account = Account(known.user, known.server)
+    return Server(account, sources, questions.consent, questions.tell).session
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,6 +533,8 @@ class Questions:
     password: Callable[[str], str] | None
     """None = there is nobody to ask."""
     consent: Callable[[str], bool]
+    tell: Callable[[str], None]
+    """Told what takes its time."""
 
 
 def _questions(yes: bool, waiting: Waiting) -> Questions:
@@ -547,8 +550,8 @@ def _questions(yes: bool, waiting: Waiting) -> Questions:
         return typer.confirm(harmless(question), err=True)
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return Questions(None, lambda _: yes)
-    return Questions(password, (lambda _: True) if yes else consent)
+        return Questions(None, lambda _: yes, waiting.do)
+    return Questions(password, (lambda _: True) if yes else consent, waiting.do)
 
 
 def _asking(

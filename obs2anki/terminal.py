@@ -130,6 +130,11 @@ class Waiting:
             self._timer.cancel()
             self._show()
 
+    def do(self, doing: str) -> None:
+        """From now on something else is being done, and nobody can say how much of it there is."""
+        self._doing, self._done, self._total = doing, 0, 0
+        self._tell()
+
     def watch(self, items: Iterable[Item]) -> Iterable[Item]:
         """The same items, counted as they go by."""
         known = tuple(items)
@@ -138,8 +143,7 @@ class Waiting:
             self._doing = f"Looking for flashcards, {self._done:,} of {self._total:,} documents"
             self._tell()
             yield item
-        self._doing, self._total = "Making the cards", 0
-        self._tell()
+        self.do("Making the cards")
 
     def _show(self) -> None:
         from rich.console import Console

@@ -83,7 +83,7 @@ class Home:
             self.asked.append(question)
             return self.consent(question)
 
-        return Server(Account(USER, self.relay.url), sources, consent, self.root)
+        return Server(Account(USER, self.relay.url), sources, consent, root=self.root)
 
     def sync(
         self,
@@ -516,6 +516,40 @@ def test_server_stands_with_its_address_or_without(home: Home, capsys: Capture) 
     assert "no password of anna for http://[::1]:9." in capsys.readouterr().err
     assert cli.run(["sync", str(home.vault), "--server", "ftp://x.example"]) == 2
     assert "is not the address of a sync server" in capsys.readouterr().err
+
+
+def test_prune_deletes_on_the_server_what_has_left(
+    studied: Home, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(studied.folder / "xdg"))
+    monkeypatch.setenv(credentials.VARIABLE, PASSWORD)
+    studied.write({"a.md": "hus;;;house"})
+    studied.sync()
+    server = ["--server", studied.relay.url, "--yes"]
+    assert cli.run(["prune", str(studied.vault), *server]) == 2
+    assert "give --force" in capsys.readouterr().err
+    assert cli.run(["prune", str(studied.vault), *server, "--force"]) == 0
+    with studied.phone() as phone:
+        assert fronts(phone.col) == ["hus"]
+        assert anki_collection.complaints(phone.col) == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal asks a process to end there")
+@pytest.mark.parametrize("number", [2, 10, 22])
+def test_who_ends_the_process_need_not_wait_for_the_server(torn: Home, number: int) -> None:
+    start = moment(torn)
+    wanted, media, _ = finished(torn)
+    start.again()
+    child = torn.command()
+
+    def keep_waiting() -> None:
+        child.terminate()
+        child.wait()
+
+    torn.relay.break_at(number, "before", keep_waiting)
+    assert child.wait() == 128 + signal.SIGTERM
+    _adopt(torn)
+    assert finished(torn)[:2] == (wanted, media)
 
 
 @contextmanager

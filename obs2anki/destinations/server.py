@@ -65,6 +65,8 @@ class Server:
     """Where the password may come from."""
     consent: Callable[[str], bool] = lambda _: False
     """Answers the one question: whether to upload to a server that holds nothing yet."""
+    tell: Callable[[str], None] = lambda _: None
+    """Told what takes its time."""
     root: Path | None = None
     """Where mirrors are kept; None = the platform's place."""
 
@@ -302,6 +304,7 @@ class _Session:
 
     def _synced(self, engine: Engine) -> SyncOutput:
         auth = self._authorised(engine)
+        self.server.tell(f"Syncing with {self.server.account.place}")
         with self._sentences(engine):
             output = _interruptibly(
                 lambda: engine.sync_collection(auth, sync_media=False), engine.abort_sync
@@ -313,6 +316,8 @@ class _Session:
     def _transfer(self, engine: Engine, *, upload: bool) -> None:
         """Sync one way: one of the two sides holds nothing."""
         auth = self._authorised(engine)
+        way = "Uploading the collection to" if upload else "Downloading the collection from"
+        self.server.tell(f"{way} {self.server.account.place}")
         engine.close_for_full_sync()
         try:
             with self._sentences(engine):
@@ -328,6 +333,7 @@ class _Session:
     def _sync_media(self, engine: Engine) -> None:
         """Sync media, both ways."""
         auth = self._authorised(engine)
+        self.server.tell(f"Syncing media with {self.server.account.place}")
 
         def to_the_end() -> None:
             engine.sync_media(auth)
