@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import anki.collection  # noqa: F401  # the other modules of anki expect it to be there
 import pytest
-from anki.collection import Collection
 
 # isort: split
 # The other modules of anki expect that one to be there first.
@@ -25,6 +25,7 @@ from obs2anki.build import Request
 from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
 from obs2anki.destinations import collection as destination
 from obs2anki.destinations import profiles
+from obs2anki.destinations.open_collection import OpenCollection
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import Wishes
 from obs2anki.syncing import Ending, Terms
@@ -566,9 +567,17 @@ def test_anki_cannot_open_the_collection_meanwhile(studied: Both) -> None:
         assert b"already open" in opened.stderr or b"Locked" in opened.stderr
 
 
-@pytest.mark.parametrize("step", ["_write", "_check", "_add_media", "_swap"])
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [
+        (OpenCollection, "write"),
+        (destination.Session, "_check"),
+        (destination.Session, "_add_media"),
+        (destination.Session, "_swap"),
+    ],
+)
 def test_what_fails_leaves_the_collection_as_it_was(
-    studied: Both, step: str, monkeypatch: pytest.MonkeyPatch
+    studied: Both, place: type, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = studied.collection.read_bytes()
     remembered = (studied.vault / ".obs2anki/ledger.jsonl").read_bytes()
@@ -578,7 +587,7 @@ def test_what_fails_leaves_the_collection_as_it_was(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(destination.Session, step, fail)
+        patch.setattr(place, step, fail)
         with pytest.raises(Obs2ankiError, match="No space left"):
             studied.sync()
     assert studied.collection.read_bytes() == before
@@ -592,11 +601,11 @@ def test_what_anki_finds_fault_with_is_not_put_in_place(
     before = studied.collection.read_bytes()
     studied.write({"a.md": "hus;;;maison"})
 
-    def spoil(_: object, engine: Collection, *__: object) -> None:
-        assert engine.db is not None
-        engine.db.execute("update notes set flds = 'too few'")
+    def spoil(opened: OpenCollection, _: object) -> None:
+        assert opened.engine.db is not None
+        opened.engine.db.execute("update notes set flds = 'too few'")
 
-    monkeypatch.setattr(destination.Session, "_update", spoil)
+    monkeypatch.setattr(OpenCollection, "_update", spoil)
     with pytest.raises(Obs2ankiError, match="own check finds fault"):
         studied.sync()
     assert studied.collection.read_bytes() == before
@@ -608,11 +617,11 @@ def test_what_would_lose_a_review_is_not_put_in_place(
     before = studied.collection.read_bytes()
     studied.write({"a.md": "hus;;;maison"})
 
-    def spoil(_: object, engine: Collection, *__: object) -> None:
-        assert engine.db is not None
-        engine.db.execute("delete from revlog")
+    def spoil(opened: OpenCollection, _: object) -> None:
+        assert opened.engine.db is not None
+        opened.engine.db.execute("delete from revlog")
 
-    monkeypatch.setattr(destination.Session, "_update", spoil)
+    monkeypatch.setattr(OpenCollection, "_update", spoil)
     with pytest.raises(Obs2ankiError, match=r"lost 2 reviews"):
         studied.sync()
     assert studied.collection.read_bytes() == before

@@ -1,0 +1,387 @@
+r"""An open collection of Anki's engine: what it holds, and how it is written.
+
+    notes  1577836861000 | "Hr7[9uP^" | mid | " ml leech " | "What?\x1fThat\x1f..."  ->  HeldNote
+    Change(fields={"Front": "Which?"}, move=Move(...))                               ->  the engine
+
+New notes, and new cards of old ones, come by Anki's own import, so that they arrive exactly as
+those of an exported package do; all else is said to the engine directly. Nothing here knows
+where the collection lies, or whether it is a copy.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obs2anki import deeds
+from obs2anki.data import CardState, DeckName, Guid, Notetype, Plan, Scheduling
+from obs2anki.deeds import (
+    CardId,
+    Change,
+    Changes,
+    HeldCard,
+    HeldNote,
+    Holding,
+    Move,
+    NoteId,
+)
+from obs2anki.destinations import anki2
+from obs2anki.destinations.collection_notes import kind_of
+from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.notetypes import DEFINITIONS, FIELDS
+
+if TYPE_CHECKING:
+    from anki.cards import CardId as CardNumber
+    from anki.cards import FSRSMemoryState
+    from anki.collection import Collection as Engine
+    from anki.dbproxy import DBProxy
+    from anki.models import NotetypeDict
+    from anki.notes import NoteId as NoteNumber
+
+
+@dataclass(slots=True)
+class OpenCollection:
+    """A collection that is open, and ours to write."""
+
+    engine: Engine
+    _kinds: dict[int, Notetype] = field(default_factory=dict)
+    """Our notetypes by their numbers in this collection."""
+    _notetype_of: dict[NoteId, int] = field(default_factory=dict)
+
+    def read(self, namespace: str, media: frozenset[str]) -> Holding:
+        """What it holds; `media` are the names in its media folder."""
+        engine = self.engine
+        database = _db(engine)
+        fields = {
+            int(notetype["id"]): tuple(str(one["name"]) for one in notetype["flds"])
+            for notetype in engine.models.all()
+        }
+        self._kinds = {number: kind for number, names in fields.items() if (kind := kind_of(names))}
+        decks = {int(deck.id): DeckName(deck.name) for deck in engine.decks.all_names_and_ids()}
+        normal = {int(d.id) for d in engine.decks.all_names_and_ids(include_filtered=False)}
+        chosen = f"({','.join(map(str, self._kinds)) or '0'})"
+        cards = _cards(engine, chosen, decks)
+        notes: list[HeldNote] = []
+        taken = {Guid(guid) for guid in database.list(f"{GUIDS} NOT IN {chosen}")}
+        for number, guid, mid, tags, texts in database.all(f"{NOTES} IN {chosen} ORDER BY id"):
+            values = dict(zip(fields[mid], texts.split("\x1f"), strict=False))
+            if values.get("Vault") != namespace:
+                taken.add(guid)
+                continue
+            self._notetype_of[number] = mid
+            its = tuple(cards.get(number, ()))
+            kind = self._kinds[mid]
+            notes.append(HeldNote(number, guid, kind, values, tuple(tags.split()), its))
+        return Holding(
+            notes=tuple(notes),
+            decks=frozenset(decks[number] for number in normal),
+            filtered=frozenset(name for number, name in decks.items() if number not in normal),
+            media=media,
+            taken=frozenset(taken),
+            rollover=_rollover(engine),
+        )
+
+    def write(self, changes: Changes, plan: Plan, folder: Path) -> None:
+        """Do all of `changes` but the media; in `folder` a package is put for a moment.
+
+        Raises Obs2ankiError where that would lose or invent a review, or touch a card unasked.
+        """
+        engine = self.engine
+        _remember_reviews(engine)
+        self._import(changes, plan, folder / "new.apkg")
+        self._update(changes.changed)
+        _move(engine, [one.move for one in changes.changed if one.move is not None])
+        suspend = [card for change in changes.changed for card in change.suspend]
+        if suspend:
+            engine.sched.suspend_cards(_numbers(suspend))
+        wake = [card for change in changes.changed for card in change.wake]
+        if wake:
+            engine.sched.unsuspend_cards(_numbers(wake))
+        _reschedule(engine, [one for change in changes.changed for one in change.reschedule])
+        if changes.removed:
+            engine.remove_notes(_note_numbers(removal.held.id for removal in changes.removed))
+        _refuse_lost_reviews(engine, changes)
+
+    def _import(self, changes: Changes, plan: Plan, file: Path) -> None:
+        """Bring new notes, and new cards of old ones, as an import does: with scheduling."""
+        engine = self.engine
+        packed = deeds.package(changes, plan, _rollover(engine))
+        if not packed.notes:
+            return
+        with closing(anki2.database(packed)) as connection:
+            self._shape(connection, changes)
+            with zipfile.ZipFile(file, "w") as package:
+                package.writestr("collection.anki2", connection.serialize())
+                package.writestr("media", "{}")
+        from anki.collection import ImportAnkiPackageOptions, ImportAnkiPackageRequest
+        from anki.import_export_pb2 import (
+            IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_ALWAYS as ALWAYS,
+        )
+        from anki.import_export_pb2 import (
+            IMPORT_ANKI_PACKAGE_UPDATE_CONDITION_NEVER as NEVER,
+        )
+
+        options = ImportAnkiPackageOptions(
+            with_scheduling=True,
+            with_deck_configs=False,
+            merge_notetypes=False,
+            update_notes=ALWAYS,
+            update_notetypes=NEVER,
+        )
+        request = ImportAnkiPackageRequest(package_path=str(file), options=options)
+        log = engine.import_anki_package(request).log
+        brought = len(log.new) + len(log.updated) + len(log.duplicate)
+        if brought != len(packed.notes):
+            raise Obs2ankiError(
+                f"Anki would take only {brought:,} of {len(packed.notes):,} new notes, so "
+                "nothing was written. Please report this."
+            )
+        # Cards of templates that the user has added.
+        if any(len(_model(engine, mid)["tmpls"]) > 2 for mid in self._kinds):
+            new = [NoteId(one.id.nid) for one in log.new]
+            engine.after_note_updates(_note_numbers(new), mark_modified=False, generate_cards=True)
+
+    def _shape(self, connection: sqlite3.Connection, changes: Changes) -> None:
+        """Give the package the notetypes as they are here.
+
+        The user may have added fields, in any order: with the notetypes that a package brings
+        Anki would add new ones, or change those that are here and ask for a one-way sync.
+        """
+        (text,) = connection.execute("SELECT models FROM col").fetchone()
+        models = json.loads(text)
+        main = Counter(self._notetype_of.values())
+        here: dict[int, int] = {}
+        for kind, definition in DEFINITIONS.items():
+            own = [mid for mid, known in self._kinds.items() if known is kind]
+            if own:
+                here[definition.id] = max(own, key=lambda mid: (main[mid], mid == definition.id))
+                del models[str(definition.id)]
+        for mid in self._kinds:
+            models[str(mid)] = _model(self.engine, mid)
+        connection.execute("UPDATE col SET models = ?", (json.dumps(models),))
+        held = {c.sibling_note.guid: c.held for c in changes.changed if c.sibling_note is not None}
+        kinds = {definition.id: kind for kind, definition in DEFINITIONS.items()}
+        rows = connection.execute("SELECT id, guid, mid, mod, flds FROM notes").fetchall()
+        now = int(time.time())
+        shaped = []
+        for number, guid, mid, mod, texts in rows:
+            values = dict(zip(FIELDS[kinds[mid]], texts.split("\x1f"), strict=True))
+            if guid in held:
+                # Newer than what another computer may have of it.
+                mod, new = now, self._notetype_of[held[guid].id]
+                values |= {n: t for n, t in held[guid].fields.items() if n not in values}
+            else:
+                new = here.get(mid, mid)
+            names = [one["name"] for one in models[str(new)]["flds"]]
+            shaped.append((new, mod, "\x1f".join(values.get(n, "") for n in names), number))
+        connection.executemany("UPDATE notes SET mid = ?, mod = ?, flds = ? WHERE id = ?", shaped)
+        connection.commit()
+
+    def _update(self, changed: Sequence[Change]) -> None:
+        """Write fields and tags."""
+        engine = self.engine
+        notes = []
+        for change in changed:
+            if not (change.fields or change.add_tags or change.remove_tags):
+                continue
+            note = engine.get_note(_note_numbers((change.held.id,))[0])
+            for name, text in (dict(change.held.fields) | dict(change.fields)).items():
+                note[name] = text
+            removed = set(change.remove_tags)
+            note.tags = [tag for tag in note.tags if tag not in removed] + [
+                tag for tag in change.add_tags if tag not in note.tags
+            ]
+            notes.append(note)
+        if notes:
+            engine.update_notes(notes)
+
+
+NOTES = "SELECT id, guid, mid, tags, flds FROM notes WHERE mid"
+GUIDS = "SELECT guid FROM notes WHERE mid"
+CARDS = """
+    SELECT nid, id, ord, CASE odid WHEN 0 THEN did ELSE odid END, odid != 0, queue = -1,
+        EXISTS (SELECT 1 FROM revlog WHERE cid = cards.id), type,
+        CASE WHEN odid != 0 AND odue != 0 THEN odue ELSE due END, ivl, factor, reps, lapses
+    FROM cards WHERE nid IN (SELECT id FROM notes WHERE mid IN {0}) ORDER BY nid, ord
+"""
+# A card in a filtered deck has its own deck in odid, and when it is due there in odue.
+
+STATES = {number: state for state, (number, _) in anki2.TYPE_AND_QUEUE.items()}
+
+
+def _cards(
+    engine: Engine, chosen: str, decks: Mapping[int, DeckName]
+) -> dict[NoteId, list[HeldCard]]:
+    found: dict[NoteId, list[HeldCard]] = {}
+    first = _today(engine) - timedelta(days=engine.sched.today)
+    for row in _db(engine).all(CARDS.format(chosen)):
+        nid, number, ordinal, did, filtered, suspended, answered, *known = row
+        card = HeldCard(
+            number,
+            ordinal,
+            decks.get(did, DeckName("Default")),
+            bool(filtered),
+            bool(suspended),
+            bool(answered),
+            _scheduling(known, first),
+        )
+        found.setdefault(nid, []).append(card)
+    return found
+
+
+def _scheduling(row: Sequence[int], first: date) -> Scheduling:
+    """A card's scheduling, as far as it is compared; due days count from `first`."""
+    kind, due, interval, factor, reps, lapses = row
+    state = STATES.get(kind, CardState.NEW)
+    if state is CardState.NEW:
+        return Scheduling(state, interval=interval, factor=factor, reps=reps, lapses=lapses)
+    day = None
+    if state is CardState.REVIEW:
+        with suppress(OverflowError):
+            day = first + timedelta(days=due)
+    return Scheduling(state, day, None, interval, factor, reps, lapses)
+
+
+def _move(engine: Engine, moves: Sequence[Move]) -> None:
+    """Give cards another deck, and nothing else.
+
+    Anki's own `set_deck` would work out FSRS memory anew, from a log that begins with the import.
+    """
+    cards = []
+    for move in moves:
+        deck = engine.decks.id(move.deck)
+        assert deck is not None
+        for number in _numbers(move.cards):
+            card = engine.get_card(number)
+            card.did = deck
+            cards.append(card)
+    if cards:
+        engine.update_cards(cards)
+
+
+def _reschedule(engine: Engine, wanted: Sequence[tuple[CardId, Scheduling]]) -> None:
+    """Give cards the scheduling of the vault, as an import gives it to new ones."""
+    from anki.consts import CardQueue, CardType
+
+    first = _today(engine) - timedelta(days=engine.sched.today)
+    cards = []
+    for number, scheduling in wanted:
+        card = engine.get_card(_numbers((number,))[0])
+        kind, queue = anki2.TYPE_AND_QUEUE[scheduling.state]
+        card.type = CardType(kind)
+        if card.queue != -1:
+            card.queue = CardQueue(queue)
+        if scheduling.state is CardState.REVIEW and scheduling.due is not None:
+            card.due = (scheduling.due - first).days
+        elif scheduling.due_at is not None:
+            card.due = scheduling.due_at
+        card.ivl, card.factor = scheduling.interval, scheduling.factor
+        card.reps, card.lapses, card.left = scheduling.reps, scheduling.lapses, 0
+        card.last_review_time = scheduling.last_review
+        card.memory_state = _memory(scheduling)
+        cards.append(card)
+    if cards:
+        engine.update_cards(cards)
+
+
+# ---------------------------------------------------------------- no review is lost
+
+_BEFORE = (
+    "CREATE TEMP TABLE cards_before AS SELECT id, type, due, ivl, factor, reps, lapses, left, "
+    "odue, odid, queue, flags, data FROM cards",
+    "CREATE TEMP TABLE reviews_before AS SELECT * FROM revlog",
+)
+
+_REVIEWS_LOST = """
+    SELECT count(*) FROM reviews_before b LEFT JOIN revlog r ON r.id = b.id
+    WHERE r.id IS NULL OR (r.cid, r.ease, r.ivl, r.lastIvl, r.factor, r.time, r.type)
+        IS NOT (b.cid, b.ease, b.ivl, b.lastIvl, b.factor, b.time, b.type)
+"""
+_REVIEWS_INVENTED = """
+    SELECT count(*) FROM revlog WHERE id NOT IN (SELECT id FROM reviews_before)
+        AND cid IN (SELECT id FROM cards_before)
+"""
+_CARDS_TOUCHED = """
+    SELECT b.id FROM cards_before b LEFT JOIN cards c ON c.id = b.id
+    WHERE c.id IS NULL OR (c.type, c.due, c.ivl, c.factor, c.reps, c.lapses, c.left, c.odue,
+        c.odid, c.queue, c.flags, c.data) IS NOT (b.type, b.due, b.ivl, b.factor, b.reps,
+        b.lapses, b.left, b.odue, b.odid, b.queue, b.flags, b.data)
+"""
+
+
+def _remember_reviews(engine: Engine) -> None:
+    for statement in _BEFORE:
+        _db(engine).execute(statement)
+
+
+def _refuse_lost_reviews(engine: Engine, changes: Changes) -> None:
+    """Refuse to put in place what has lost or invented a review, or touched a card unasked."""
+    database = _db(engine)
+    asked = {
+        number
+        for change in changes.changed
+        for number in (*change.suspend, *change.wake, *(card for card, _ in change.reschedule))
+    }
+    asked |= {card.id for removal in changes.removed for card in removal.held.cards}
+    touched = set(database.list(_CARDS_TOUCHED)) - asked
+    lost, invented = database.scalar(_REVIEWS_LOST), database.scalar(_REVIEWS_INVENTED)
+    if lost or invented or touched:
+        raise Obs2ankiError(
+            f"Writing would have lost {lost} reviews, invented {invented} and changed "
+            f"{len(touched)} cards that were to be left alone, so nothing was written. "
+            "Please report this."
+        )
+
+
+# ---------------------------------------------------------------- small facts about Anki
+
+
+def _db(engine: Engine) -> DBProxy:
+    assert engine.db is not None
+    return engine.db
+
+
+def _model(engine: Engine, number: int) -> NotetypeDict:
+    from anki.models import NotetypeId
+
+    model = engine.models.get(NotetypeId(number))
+    assert model is not None
+    return model
+
+
+def _rollover(engine: Engine) -> int:
+    return int(engine.get_config("rollover", 4))
+
+
+def _today(engine: Engine) -> date:
+    """Anki's day: the calendar's, but for the hours before the rollover."""
+    return (datetime.fromtimestamp(time.time()) - timedelta(hours=_rollover(engine))).date()
+
+
+def _numbers(cards: Iterable[CardId]) -> list[CardNumber]:
+    from anki.cards import CardId as Number
+
+    return [Number(card) for card in cards]
+
+
+def _note_numbers(notes: Iterable[NoteId]) -> list[NoteNumber]:
+    from anki.notes import NoteId as Number
+
+    return [Number(note) for note in notes]
+
+
+def _memory(scheduling: Scheduling) -> FSRSMemoryState | None:
+    from anki.cards import FSRSMemoryState
+
+    if scheduling.stability is None or scheduling.difficulty is None:
+        return None
+    return FSRSMemoryState(stability=scheduling.stability, difficulty=scheduling.difficulty)
