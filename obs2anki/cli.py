@@ -401,6 +401,12 @@ def sync(
             help="Schedule anew, as the vault says, what was never answered in Anki.",
         ),
     ] = False,
+    deck_options: Annotated[
+        bool,
+        typer.Option(
+            "--deck-options", help="Give Anki's decks the plugin's maximum interval as well."
+        ),
+    ] = False,
     timezone: Timezone = None,
     format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
         ListFormat.TEXT
@@ -431,12 +437,12 @@ def sync(
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         session = _session(vault, collection, profile, server, _questions(yes, waiting))
         # A server has to be asked all the same.
-        look = server is None and not (dry_run or reschedule)
+        look = server is None and not (dry_run or reschedule or deck_options)
         rest = Rest.of(request, how) if look else None
         still = syncing.Still(rest, session) if rest is not None else None
         known = still.said() if still is not None else None
         if known is None:
-            terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run)
+            terms = syncing.Terms(_asking(shown, yes, waiting), wishes, dry_run, deck_options)
             synced = syncing.sync(request, session, terms, waiting.watch)
     if known is not None:
         _say_both(known)

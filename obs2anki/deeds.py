@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NewType, Protocol
 
@@ -90,6 +90,8 @@ class Holding:
     """GUIDs of all other notes, as far as a destination tells them."""
     rollover: int | None = None
     """The hour at which this Anki's next day starts, if it is known."""
+    longest: Mapping[DeckName, int] = field(default_factory=dict)
+    """The maximum interval of each deck's options, days; only `--deck-options` asks for it."""
 
 
 # ---------------------------------------------------------------- what is to be done
@@ -222,6 +224,17 @@ BOOKKEEPING = frozenset(("Id", "Vault", "State"))
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A maximum interval for the cards of a deck.
+
+    Options that decks of others use as well are not changed: the deck gets a copy of them.
+    """
+
+    deck: DeckName
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """All that is to be done, in vault order, then what has left the vault."""
 
@@ -232,11 +245,13 @@ class Changes:
     """Files that Anki's media folder lacks and cards need."""
     removed: tuple[Removal, ...] = ()
     """Only `prune` has them."""
+    limits: tuple[Limit, ...] = ()
+    """Only `--deck-options` has them."""
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; if not, nothing is opened for writing."""
-        return bool(self.added or self.media or self.removed) or any(
+        return bool(self.added or self.media or self.removed or self.limits) or any(
             change.writes for change in self.changed
         )
 

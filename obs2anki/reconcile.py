@@ -45,12 +45,14 @@ from obs2anki.deeds import (
     HeldCard,
     HeldNote,
     Holding,
+    Limit,
     Move,
     Place,
     Prefer,
     Removal,
 )
 from obs2anki.notetypes import FIELDS
+from obs2anki.schedule import LONGEST_INTERVAL
 
 WRITTEN: Mapping[Notetype, tuple[str, ...]] = {
     Notetype.BASIC: ("Back", "Context", "Front", "Id", "Reverse", "Source", "Vault"),
@@ -79,6 +81,8 @@ class Wishes:
     """Whose text stays where both sides were edited; None = Anki's, until that is decided."""
     reschedule: bool = False
     """Whether cards never answered in Anki get the vault's scheduling once more."""
+    longest: int | None = None
+    """Days: the maximum interval for every deck with cards of the vault; None = as it is."""
 
 
 NOTHING_MORE = Wishes()
@@ -117,7 +121,26 @@ def changes(
             needed.update(_shown(note, held, change))
     changed += desk.orphans()
     media = tuple(item for name, item in lacking.items() if name in needed)
-    return Changes(tuple(added), tuple(changed), tuple(unchanged), media), desk.diagnostics
+    limits = tuple(_limits(desk, holding, added, changed))
+    made = Changes(tuple(added), tuple(changed), tuple(unchanged), media, limits=limits)
+    return made, desk.diagnostics
+
+
+def _limits(
+    desk: _Desk, holding: Holding, added: Sequence[Add], changed: Sequence[Change]
+) -> Iterator[Limit]:
+    """Decks in which cards of the vault are, or will be, with another maximum interval."""
+    if desk.wishes.longest is None:
+        return
+    days = min(max(desk.wishes.longest, 1), LONGEST_INTERVAL)
+    guids = {planned.guid for planned in desk.plan.planned if planned.note is not None}
+    held = (desk.shelf.take(guid) for guid in guids)
+    decks = {card.deck for note in held if note is not None for card in note.cards}
+    decks |= {add.note.deck for add in added}
+    decks |= {change.move.deck for change in changed if change.move is not None}
+    for deck in sorted(decks):
+        if holding.longest.get(deck) != days:
+            yield Limit(deck, days)
 
 
 def _shown(note: Note, held: HeldNote | None, change: Change | None) -> Iterator[str]:

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from obs2anki import build, cache, reconcile
@@ -75,6 +75,8 @@ class Terms:
     """Asked about a large change."""
     wishes: Wishes = NOTHING_MORE
     dry_run: bool = False
+    deck_options: bool = False
+    """Whether Anki's decks get the plugin's maximum interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,11 @@ def _synced(round_: Round, session: Session, terms: Terms) -> Synced:
     plan = round_.plan
     if not plan.notes:
         return Synced(round_, Ending.EMPTY, diagnostics=plan.diagnostics)
+    wishes = _wishes(round_, terms)
     with session() as anki:
         holding = anki.read(plan.namespace)
         known = round_.known.entries if round_.known is not None else ()
-        changes, found = reconcile.changes(plan, holding, known, terms.wishes)
+        changes, found = reconcile.changes(plan, holding, known, wishes)
         diagnostics = (*plan.diagnostics, *found)
         ending, applied = Ending.UNCHANGED, UNTOUCHED
         if terms.dry_run:
@@ -123,6 +126,17 @@ def _synced(round_: Round, session: Session, terms: Terms) -> Synced:
         build.remember(round_)
     strangers = _strangers(round_, holding)
     return Synced(round_, ending, changes, diagnostics, applied, strangers)
+
+
+def _wishes(round_: Round, terms: Terms) -> Wishes:
+    if not terms.deck_options:
+        return terms.wishes
+    if round_.settings.maximum_interval is None:
+        raise Obs2ankiError(
+            "The plugin's settings name no maximum interval, so there is none for Anki's deck "
+            "options. Leave --deck-options out."
+        )
+    return replace(terms.wishes, longest=round_.settings.maximum_interval)
 
 
 def is_large(changes: Changes, holding: Holding) -> bool:
@@ -331,7 +345,8 @@ def pruned_as_text(pruned: Pruned, wording: Wording) -> Iterator[str]:
     count = _count(len(pruned.removed), "note")
     if pruned.ending is Ending.WRITTEN:
         yield f"{count} deleted from Anki."
-        yield f"Backup: {harmless(pruned.applied.backup)}"
+        if pruned.applied.backup:
+            yield f"Backup: {harmless(pruned.applied.backup)}"
     else:
         yield f"Nothing was written; {count} would be deleted."
 
@@ -374,6 +389,8 @@ def _counted(changes: Changes) -> str:
     told = [f"{count:,} {_DONE[verb]}" for verb, count in counts(changes).items() if count]
     if changes.media:
         told.append(f"{_count(len(changes.media), 'media file')} added")
+    if changes.limits:
+        told.append(f"{_count(len(changes.limits), 'deck')} with another maximum interval")
     return ", ".join(told) or "nothing to do"
 
 
@@ -393,6 +410,7 @@ def as_json(synced: Synced) -> Iterator[str]:
         "ending": synced.ending,
         "counts": counts(changes),
         "media": [item.name for item in changes.media],
+        "limits": {limit.deck: limit.days for limit in changes.limits},
         "backup": synced.applied.backup,
         "strangers": synced.strangers,
     }

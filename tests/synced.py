@@ -71,9 +71,10 @@ class Both:
         *,
         dry_run: bool = False,
         confirmed: bool = True,
+        deck_options: bool = False,
     ) -> Synced:
         """One sync."""
-        terms = Terms(lambda _: confirmed, wishes, dry_run)
+        terms = Terms(lambda _: confirmed, wishes, dry_run, deck_options)
         session = destination.Collection(self.collection).session
         return syncing.sync(Request(self.vault), session, terms)
 

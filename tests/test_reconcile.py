@@ -29,6 +29,7 @@ from obs2anki.deeds import (
     Change,
     Changes,
     Holding,
+    Limit,
     Move,
     Prefer,
     Verb,
@@ -493,6 +494,20 @@ def test_media_that_got_lost_in_anki_come_back() -> None:
 def test_media_that_the_user_took_out_of_a_note_stay_out() -> None:
     plan = _with_media("cat-1.png")
     assert not done(plan, holding(held(plan.notes[0], fields={"Front": "no cat"}))).writes
+
+
+# ---------------------------------------------------------------- deck options
+
+
+def test_every_deck_with_cards_of_the_vault_gets_the_longest_interval() -> None:
+    plan = vault(note("a", deck="old"), note("b", deck="short"), note("c", deck="new"))
+    there = replace(
+        holding(held(note("a", deck="old")), held(note("b", deck="short"), number=2)),
+        longest={DeckName("old"): 36500, DeckName("short"): 365, DeckName("mine"): 36500},
+    )
+    assert done(plan, there).limits == ()
+    limits = done(plan, there, wishes=Wishes(longest=365)).limits
+    assert limits == (Limit(DeckName("new"), 365), Limit(DeckName("old"), 365))
 
 
 # ---------------------------------------------------------------- values

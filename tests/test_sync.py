@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import anki.collection  # noqa: F401  # the other modules of anki expect it to be there
 import pytest
+from anki.collection import Collection
 
 # isort: split
 # The other modules of anki expect that one to be there first.
@@ -31,7 +31,7 @@ from obs2anki.reconcile import Wishes
 from obs2anki.syncing import Ending, Terms
 from tests import anki_collection, synced
 from tests.anki_collection import answer_good, bring
-from tests.commands import run
+from tests.commands import PLUGIN, run
 from tests.synced import Both, card, deck, done, fronts, guid, note, rename
 
 Capture = pytest.CaptureFixture[str]
@@ -384,6 +384,38 @@ def test_options_and_description_of_a_deck_stay(studied: Both) -> None:
         held = col.decks.get(number)
         assert held is not None
         assert (held["desc"], held["conf"]) == ("mine", preset["id"])
+
+
+def test_deck_options_give_the_plugins_longest_interval_to_no_deck_of_others(
+    studied: Both,
+) -> None:
+    def longest(col: Collection, name: str) -> int:
+        number = col.decks.id(name)
+        assert number is not None
+        return int(col.decks.config_dict_for_deck_id(number)["rev"]["maxIvl"])
+
+    with studied.anki() as col:
+        col.decks.id("mine")
+    file = studied.vault / PLUGIN
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        '{"settings": {"flashcardTags": ["#learning"], "singleLineCardSeparator": ";;", '
+        '"singleLineReversedCardSeparator": ";;;", "maximumInterval": 400}}',
+        "utf-8",
+    )
+    before = studied.standing()
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    result = studied.sync(deck_options=True)
+    assert [(limit.deck, limit.days) for limit in result.changes.limits] == [("learning", 400)]
+    with studied.anki() as col:
+        assert (longest(col, "learning"), longest(col, "mine")) == (400, 36500)
+    assert studied.sync(deck_options=True).ending is Ending.UNCHANGED
+    same_but(studied, before)
+
+
+def test_deck_options_without_a_longest_interval_are_refused(studied: Both) -> None:
+    with pytest.raises(Obs2ankiError, match="no maximum interval"):
+        studied.sync(deck_options=True)
 
 
 def test_filtered_decks_are_left_alone(studied: Both) -> None:

@@ -31,6 +31,7 @@ from obs2anki.deeds import (
     HeldCard,
     HeldNote,
     Holding,
+    Limit,
     Move,
     NoteId,
 )
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from anki.cards import FSRSMemoryState
     from anki.collection import Collection as Engine
     from anki.dbproxy import DBProxy
+    from anki.decks import DeckConfigId
     from anki.models import NotetypeDict
     from anki.notes import NoteId as NoteNumber
 
@@ -88,6 +90,7 @@ class OpenCollection:
             media=media,
             taken=frozenset(taken),
             rollover=_rollover(engine),
+            longest=_longest(engine, normal, decks),
         )
 
     def write(self, changes: Changes, plan: Plan, folder: Path) -> None:
@@ -106,6 +109,7 @@ class OpenCollection:
         wake = [card for change in changes.changed for card in change.wake]
         if wake:
             engine.sched.unsuspend_cards(_numbers(wake))
+        _limit(engine, changes.limits)
         _reschedule(engine, [one for change in changes.changed for one in change.reschedule])
         if changes.removed:
             engine.remove_notes(_note_numbers(removal.held.id for removal in changes.removed))
@@ -266,6 +270,43 @@ def _move(engine: Engine, moves: Sequence[Move]) -> None:
             cards.append(card)
     if cards:
         engine.update_cards(cards)
+
+
+def _longest(
+    engine: Engine, normal: Iterable[int], decks: Mapping[int, DeckName]
+) -> dict[DeckName, int]:
+    """The maximum interval of each deck."""
+    found: dict[DeckName, int] = {}
+    days = {int(preset["id"]): int(preset["rev"]["maxIvl"]) for preset in engine.decks.all_config()}
+    for deck in engine.decks.all():
+        number = int(deck["id"])
+        if number in normal and int(deck["conf"]) in days:
+            found[decks[number]] = days[int(deck["conf"])]
+    return found
+
+
+def _limit(engine: Engine, limits: Sequence[Limit]) -> None:
+    """Give decks a maximum interval, and others none that they did not have."""
+    numbers = {limit.deck: engine.decks.id(limit.deck) for limit in limits}
+    copies: dict[int, DeckConfigId] = {}
+    for limit in limits:
+        number = numbers[limit.deck]
+        assert number is not None
+        preset = engine.decks.config_dict_for_deck_id(number)
+        original = int(preset["id"])
+        if preset["rev"]["maxIvl"] == limit.days:
+            continue
+        if not set(engine.decks.decks_using_config(preset)) <= set(numbers.values()):
+            if original not in copies:
+                name = f"{preset['name']} (obs2anki)"
+                copies[original] = engine.decks.add_config_returning_id(name, preset)
+            deck = engine.decks.get(number)
+            assert deck is not None
+            deck["conf"] = copies[original]
+            engine.decks.save(deck)
+            preset = engine.decks.config_dict_for_deck_id(number)
+        preset["rev"]["maxIvl"] = limit.days
+        engine.decks.update_config(preset)
 
 
 def _reschedule(engine: Engine, wanted: Sequence[tuple[CardId, Scheduling]]) -> None:
