@@ -51,6 +51,7 @@ from obs2anki.deeds import (
     Prefer,
     Removal,
 )
+from obs2anki.destinations.field_text import plain
 from obs2anki.notetypes import FIELDS
 from obs2anki.schedule import LONGEST_INTERVAL
 
@@ -411,9 +412,11 @@ class _Desk:
             return _Merged({name: vault[name] for name in taken}, after.fields)
         if self.wishes.prefer is Prefer.VAULT:
             return _Merged({name: vault[name] for name in differing}, after.fields)
-        if self.wishes.prefer is Prefer.ANKI:
+        # Where both say the same in other HTML, there is nothing to decide.
+        said = [name for name in differing if plain(vault[name]) != plain(anki[name])]
+        if self.wishes.prefer is Prefer.ANKI or not said:
             return _Merged({}, after.fields)
-        conflicts = tuple(Conflict(name, vault[name], anki[name]) for name in differing)
+        conflicts = tuple(Conflict(name, vault[name], anki[name]) for name in said)
         return _Merged({}, before.fields, conflicts)
 
     # ------------------------------------------------------------ tags

@@ -196,6 +196,14 @@ def test_the_same_edit_on_both_sides_is_no_conflict() -> None:
     assert list(change.fields) == ["State"]
 
 
+def test_the_same_words_in_other_html_are_no_conflict() -> None:
+    bold = note("a", fields={"Front": "a <strong>new</strong> one", "Back": "answer"})
+    there = held(OLD, fields={"Front": "a&nbsp;<b>new</b> one"})
+    change = only(vault(bold), holding(there))
+    assert list(change.fields) == ["State"]
+    assert change.conflicts == ()
+
+
 def test_text_is_compared_as_anki_stores_it() -> None:
     decomposed = note("a", fields={"Front": "cafe\u0301 \x01", "Back": "answer"})
     composed = held(OLD, fields={"Front": "caf\u00e9 "})

@@ -18,7 +18,7 @@ from anki.collection import Collection
 
 # isort: split
 # The other modules of anki expect that one to be there first.
-from anki.decks import FilteredDeckConfig
+from anki.decks import DeckId, FilteredDeckConfig
 
 from obs2anki import build, ledger, syncing, vault
 from obs2anki.build import Request
@@ -420,7 +420,7 @@ def test_deck_options_without_a_longest_interval_are_refused(studied: Both) -> N
 
 def test_filtered_decks_are_left_alone(studied: Both) -> None:
     with studied.anki() as col:
-        filtered = col.sched.get_or_create_filtered_deck(col.decks.id_for_name("learning") and 0)  # type: ignore[arg-type]
+        filtered = col.sched.get_or_create_filtered_deck(DeckId(0))
         filtered.name = "Cramming"
         del filtered.config.search_terms[:]
         filtered.config.search_terms.append(
@@ -445,6 +445,18 @@ def test_filtered_decks_are_left_alone(studied: Both) -> None:
     assert done(studied.sync())[Verb.MOVE] == 2  # of hus one card was in there too
     with studied.anki() as col:
         assert deck(col, "new") == "biology"
+
+
+def test_a_new_flashcard_of_a_deck_that_is_filtered_in_anki_goes_beside_it(both: Both) -> None:
+    with both.anki() as col:
+        filtered = col.sched.get_or_create_filtered_deck(DeckId(0))
+        filtered.name, filtered.allow_empty = "learning", True
+        col.sched.add_or_update_filtered_deck(filtered)
+    both.write({"a.md": "new;;one"})
+    assert done(both.sync()) == {Verb.ADD: 1}
+    with both.anki() as col:
+        assert not col.decks.is_filtered(card(col, "new").did)
+    assert done(both.sync()) == {Verb.UNCHANGED: 1}
 
 
 # ---------------------------------------------------------------- what has left
