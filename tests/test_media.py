@@ -441,7 +441,13 @@ def test_what_is_too_large_is_not_even_read(
 def test_a_document_is_read_once_however_often_it_is_embedded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = vault(tmp_path / "v", {"a.md": "Q;; ![[b]] ![[c]]\nR;; ![[b]] ![[c]]", "b.md": "b"})
+    files = {
+        "a.md": "#flashcards\n\nQ::![[b]] ![[c]]\nR::![[b]] ![[c]]",
+        "b.md": "b",
+        # Where the plugin says how flashcards are written, no review has to be looked for first.
+        ".obsidian/plugins/obsidian-spaced-repetition/data.json": "{}",
+    }
+    root = vault(tmp_path / "v", files)
     (root / "c.md").symlink_to(root / "b.md")  # Obsidian shows it under both names
     read: list[str] = []
     bytes_of = obs2anki.vault._bytes
