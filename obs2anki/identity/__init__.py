@@ -10,11 +10,14 @@ people, or two copies of a vault, get the same GUIDs for the same text without t
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
+from typing import cast
 
 from obs2anki import cloze
 from obs2anki.data import (
@@ -22,6 +25,7 @@ from obs2anki.data import (
     Diagnostic,
     Entry,
     Flashcard,
+    FlashcardType,
     Guid,
     Ordinal,
     Review,
@@ -122,7 +126,8 @@ def assign(
     matched: dict[int, Entry] = {}
     found: list[Diagnostic] = []
     if entries:
-        matched, found = match(_candidates(flashcards, keys), entries)
+        known = settled(flashcards, keys, entries)
+        matched, found = match(_Candidates(flashcards, keys), entries, known)
     fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)})
     assigned: list[Assigned] = []
     for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
@@ -173,12 +178,32 @@ def _beneath(headings: tuple[str, ...]) -> str:
     return digest(*headings)
 
 
-def _candidates(flashcards: Sequence[Flashcard], keys: Sequence[Key]) -> list[Candidate]:
-    """The flashcards as they can be compared, each with the texts that stand around it."""
-    paths = [None, *(flashcard.path for flashcard in flashcards), None]
-    texts = [None, *(own.texts for own in keys), None]
-    return [
-        Candidate(
+class _Candidates:
+    """The flashcards as they can be compared, each with the texts that stand around it.
+
+    Each is made when it is asked for: in a vault that changed little most never are.
+    """
+
+    def __init__(self, flashcards: Sequence[Flashcard], keys: Sequence[Key]) -> None:
+        self._flashcards = flashcards
+        self._keys = keys
+        self._made: dict[int, Candidate] = {}
+
+    def __len__(self) -> int:
+        return len(self._flashcards)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> Candidate:
+        known = self._made.get(index)
+        if known is None:
+            known = self._made[index] = self._candidate(index)
+        return known
+
+    def _candidate(self, index: int) -> Candidate:
+        flashcard, own = self._flashcards[index], self._keys[index]
+        return Candidate(
             index=index,
             cloze=flashcard.cloze is not None,
             path=flashcard.path,
@@ -191,11 +216,50 @@ def _candidates(flashcards: Sequence[Flashcard], keys: Sequence[Key]) -> list[Ca
             context_digest=_beneath(flashcard.context),
             reviews=reviews_of(flashcard),
             asked=frozenset(asked_digests(flashcard)),
-            previous=texts[index] if paths[index] == flashcard.path else None,
-            following=texts[index + 2] if paths[index + 2] == flashcard.path else None,
+            previous=self._texts(index - 1, flashcard.path),
+            following=self._texts(index + 1, flashcard.path),
         )
-        for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True))
-    ]
+
+    def _texts(self, index: int, path: VaultPath) -> tuple[str, str] | None:
+        """The texts of a neighbour, if it stands in the same document."""
+        inside = 0 <= index < len(self) and self._flashcards[index].path == path
+        return self._keys[index].texts if inside else None
+
+
+def settled(
+    flashcards: Sequence[Flashcard], keys: Sequence[Key], entries: Sequence[Entry]
+) -> dict[int, Entry]:
+    """The entries, by a flashcard's index, of documents that ask what they asked, in any order.
+
+    Each flashcard there, and each entry, has a counterpart with the same texts and block id, and
+    no text stands twice. So the first passes of `matching` come to nothing else, and no document
+    was renamed to this one: it was there before.
+    """
+    then: defaultdict[VaultPath, dict[tuple[str, str], Entry]] = defaultdict(dict)
+    live: Counter[VaultPath] = Counter()
+    for entry in entries:
+        if entry.gone is None:
+            then[entry.path][entry.question_digest, entry.answer_digest] = entry
+            live[entry.path] += 1
+    result: dict[int, Entry] = {}
+    start = 0
+    for path, group in groupby(flashcards, key=attrgetter("path")):
+        document = list(group)
+        known = then.get(path, {})
+        if len(document) == len(known) == live[path]:
+            found = [known.pop(own.texts, None) for own in keys[start : start + len(document)]]
+            if all(map(_is_counterpart, document, found)):
+                result.update(enumerate(cast("list[Entry]", found), start))
+        start += len(document)
+    return result
+
+
+def _is_counterpart(flashcard: Flashcard, entry: Entry | None) -> bool:
+    return (
+        entry is not None
+        and entry.block_id == flashcard.anchor
+        and (entry.type is FlashcardType.CLOZE) == (flashcard.cloze is not None)
+    )
 
 
 # ---------------------------------------------------------------- what is remembered

@@ -11,10 +11,11 @@ No GUID ever passes to another flashcard for the sake of keeping one.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from obs2anki import diagnostics
 from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath
@@ -53,6 +54,26 @@ class Candidate:
     def texts(self) -> Texts:
         """Digests of question and answer."""
         return self.question_digest, self.answer_digest
+
+
+class Candidates(Protocol):
+    """The flashcards of a vault by their indices; which may be made only as they are asked for."""
+
+    def __len__(self) -> int:
+        """How many they are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Candidate:
+        """The flashcard with an index."""
+        ...
+
+    def __iter__(self) -> Iterator[Candidate]:
+        """All of them, in vault order."""
+        ...
+
+
+Settled = Mapping[int, Entry]
+"""The entries, by a flashcard's index, of whole documents in which nothing is to be decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +118,14 @@ class _Pools:
     """Unmatched entries that had left before."""
     new: dict[int, Candidate]
     """Unmatched flashcards, by index."""
-    vault: tuple[Sequence[_Old], Sequence[Candidate]]
-    """All of them, then and now."""
+    entries: Sequence[Entry]
+    """All that the ledger remembers."""
+    vault: Candidates
+    """All flashcards."""
+    renamed: Mapping[VaultPath, VaultPath]
+    """Where documents are today that were renamed."""
+    undecided: Sequence[_Old]
+    """The entries that were not settled from the first."""
     matched: dict[int, Entry] = field(default_factory=dict)
     unsure: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
     """For a flashcard: entries that are nearly as good as one another."""
@@ -110,39 +137,52 @@ class _Pools:
         """How telling each word of the vault is."""
         from obs2anki.identity.words import Words
 
-        then = [text for o in self.vault[0] for text in (o.entry.question, o.entry.answer)]
-        now = [text for c in self.vault[1] for text in (c.question, c.answer)]
+        olds = _olds(self.entries, self.renamed)
+        then = [text for o in olds for text in (o.entry.question, o.entry.answer)]
+        now = [text for c in self.vault for text in (c.question, c.answer)]
         return Words(then, now)
 
     @cached_property
     def reviewed(self) -> bool:
         """Whether the vault still holds reviews at all."""
-        return any(candidate.reviews for candidate in self.vault[1])
+        return any(candidate.reviews for candidate in self.vault)
 
     @cached_property
     def reviews(self) -> dict[tuple[VaultPath, tuple[str, ...]], set[Guid]]:
-        """Whose reviews stood in a document."""
+        """Whose reviews stood in a document where something is to be decided."""
         found: defaultdict[tuple[VaultPath, tuple[str, ...]], set[Guid]] = defaultdict(set)
-        for old in self.vault[0]:
+        for old in self.undecided:
             found[old.path, old.entry.reviews].add(old.entry.guid)
         return dict(found)
 
     @cached_property
+    def texts(self) -> frozenset[str]:
+        """Digests of questions and answers that are unmatched: no others are ever counted."""
+        unmatched = (*self.olds.values(), *self.gone.values(), *self.new.values())
+        return frozenset(text for one in unmatched for text in one.texts)
+
+    @cached_property
     def then(self) -> Counter[Hashable]:
-        """How often each text stood in the vault, and in its document."""
-        live = (old for old in self.vault[0] if old.entry.gone is None)
+        """How often each of these texts stood in the vault, and in its document."""
         return Counter(
             place
-            for o in live
-            for place in _texts(o.cloze, o.path, o.entry.context_digest, o.texts)
+            for e in self.entries
+            if e.gone is None and not self.texts.isdisjoint(texts := _texts_of(e))
+            for place in _texts(
+                e.type is FlashcardType.CLOZE,
+                self.renamed.get(e.path, e.path),
+                e.context_digest,
+                texts,
+            )
         )
 
     @cached_property
     def now(self) -> Counter[Hashable]:
-        """How often each text stands there today."""
+        """How often each of them stands there today."""
         return Counter(
             place
-            for c in self.vault[1]
+            for c in self.vault
+            if not self.texts.isdisjoint(c.texts)
             for place in _texts(c.cloze, c.path, c.context_digest, c.texts)
         )
 
@@ -175,8 +215,8 @@ class _Pools:
 
     @cached_property
     def orders(self) -> dict[Guid, tuple[VaultPath, int]]:
-        """Where each entry stood."""
-        return {old.entry.guid: (old.path, old.order) for old in self.vault[0]}
+        """Where each entry stood that was not settled from the first."""
+        return {old.entry.guid: (old.path, old.order) for old in self.undecided}
 
     def between(self, old: _Old, new: Candidate) -> bool:
         """Whether the nearest that are known, above and below, stood above and below as well."""
@@ -187,10 +227,9 @@ class _Pools:
 
     def _nearest(self, old: _Old, new: Candidate, step: int) -> int | None:
         """The place of the next flashcard that is known, among the entries of its document."""
-        candidates = self.vault[1]
         index = new.index + step
         for _ in range(_REACH):
-            if not 0 <= index < len(candidates) or candidates[index].path != new.path:
+            if not 0 <= index < len(self.vault) or self.vault[index].path != new.path:
                 return None
             entry = self.matched.get(index)
             if entry is not None:
@@ -208,15 +247,25 @@ class _Pools:
 
 
 def match(
-    candidates: Sequence[Candidate], entries: Sequence[Entry]
+    candidates: Candidates, entries: Sequence[Entry], settled: Settled = MappingProxyType({})
 ) -> tuple[dict[int, Entry], list[Diagnostic]]:
-    """The entry of each flashcard that is known again, by the flashcard's index."""
-    olds = _olds(entries, candidates)
+    """The entry of each flashcard that is known again, by the flashcard's index.
+
+    `settled` is what the first passes would come to anyway, whole documents of it.
+    """
+    open_ = [candidates[index] for index in range(len(candidates)) if index not in settled]
+    done = {entry.guid for entry in settled.values()}
+    renamed = _renamed([entry for entry in entries if entry.guid not in done], open_)
+    olds = _olds(entries, renamed, done)
     pools = _Pools(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
-        new={c.index: c for c in candidates},
-        vault=(olds, candidates),
+        new={c.index: c for c in open_},
+        entries=entries,
+        vault=candidates,
+        renamed=renamed,
+        undecided=olds,
+        matched=dict(settled),
     )
     for one in PASSES:
         one(pools)
@@ -226,12 +275,20 @@ def match(
 # ---------------------------------------------------------------- the ledger's side
 
 
-def _olds(entries: Sequence[Entry], candidates: Sequence[Candidate]) -> list[_Old]:
-    """The entries in the order of their documents, with their neighbours of then."""
-    today = _renamed(entries, candidates)
+def _olds(
+    entries: Sequence[Entry],
+    renamed: Mapping[VaultPath, VaultPath],
+    settled: Set[Guid] = frozenset(),
+) -> list[_Old]:
+    """The entries in the order of their documents, with their neighbours of then.
+
+    Those that are `settled` are left out; none of them has a neighbour that is not.
+    """
     by_path: defaultdict[VaultPath, list[Entry]] = defaultdict(list)
     for entry in entries:
-        by_path[entry.path].append(entry)
+        document = by_path[entry.path]
+        if entry.guid not in settled:
+            document.append(entry)
     result: list[_Old] = []
     for path, document in by_path.items():
         live = _in_order([entry for entry in document if entry.gone is None])
@@ -242,7 +299,7 @@ def _olds(entries: Sequence[Entry], candidates: Sequence[Candidate]) -> list[_Ol
                 _Old(
                     entry=entry,
                     cloze=entry.type is FlashcardType.CLOZE,
-                    path=today.get(path, path),
+                    path=renamed.get(path, path),
                     order=order,
                     before=live[order - 1] if inside and order else None,
                     after=live[order + 1] if inside and order + 1 < len(live) else None,
@@ -271,7 +328,7 @@ def _in_order(document: list[Entry]) -> list[Entry]:
 def _renamed(
     entries: Sequence[Entry], candidates: Sequence[Candidate]
 ) -> dict[VaultPath, VaultPath]:
-    """Where documents went that are no more: old path to new.
+    """Where documents went that are no more, of those that are undecided: old path to new.
 
     A document was renamed if the new one is new and most of what they share stands nowhere else.
     """
@@ -365,6 +422,8 @@ def _answered_anew(pools: _Pools) -> None:
         lambda c: pools.alone(c.cloze, c.path, "question", c.question_digest),
     ):
         (old,), (new,) = group, rivals
+        if not _says_enough(new.question):
+            continue
         if _same_reviews(old, new) or pools.anchored(old, new):
             pools.pair(old, new)
 
@@ -445,6 +504,8 @@ def _alike(
     new_key: Callable[[Candidate], Hashable],
 ) -> Iterator[tuple[list[_Old], list[Candidate]]]:
     """What has the same key on both sides."""
+    if not olds or not pools.new:
+        return  # a key may take a count of the whole vault
     new = _grouped(pools.new.values(), new_key)
     for key, group in _grouped(olds.values(), old_key).items():
         if key in new:
