@@ -370,6 +370,14 @@ SyncServer = Annotated[
         help="AnkiWeb, or the sync server at URL; no Anki is needed here.",
     ),
 ]
+RunningAnki = Annotated[
+    str | None,
+    typer.Option(
+        "--connect",
+        metavar="[URL]",
+        help="The Anki that runs, through its add-on AnkiConnect, here or at URL.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
@@ -386,6 +394,7 @@ def sync(
     collection: AnkisFile = None,
     profile: Profile = None,
     server: SyncServer = None,
+    connect: RunningAnki = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")
     ] = False,
@@ -435,9 +444,10 @@ def sync(
     request = Request(vault, None, layer, cache=cache.folder())
     how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        session = _session(vault, collection, profile, server, _questions(yes, waiting))
-        # A server has to be asked all the same.
-        look = server is None and not (dry_run or reschedule or deck_options)
+        where = Where(collection, profile, server, connect, reschedule, deck_options)
+        session = _session(vault, where, _questions(yes, waiting))
+        # A server has to be asked all the same, and a running Anki is read meanwhile.
+        look = server is None and connect is None and not (dry_run or reschedule or deck_options)
         rest = Rest.of(request, how) if look else None
         still = syncing.Still(rest, session) if rest is not None else None
         known = still.said() if still is not None else None
@@ -462,6 +472,7 @@ def prune(
     collection: AnkisFile = None,
     profile: Profile = None,
     server: SyncServer = None,
+    connect: RunningAnki = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Delete nothing; show what would be deleted.")
     ] = False,
@@ -483,7 +494,8 @@ def prune(
         return syncing.removals(changes.removed, wording)
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        session = _session(vault, collection, profile, server, _questions(yes, waiting))
+        where = Where(collection, profile, server, connect)
+        session = _session(vault, where, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), dry_run=dry_run)
         request = build.Request(vault, cache=cache.folder())
         pruned = syncing.prune(request, session, terms, force=force)
@@ -494,24 +506,55 @@ def prune(
     raise typer.Exit(FINDINGS if pruned.ending is syncing.Ending.DECLINED else DONE)
 
 
-def _session(
-    vault: Path,
-    collection: Path | None,
-    profile: str | None,
-    server: str | None,
-    questions: Questions,
-) -> Session:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which Anki the options name."""
+
+    collection: Path | None
+    profile: str | None
+    server: str | None
+    connect: str | None
+    schedules: bool = False
+    """Whether it has to tell how its cards are scheduled."""
+    deck_options: bool = False
+    """Whether it has to tell the options of its decks."""
+
+
+def _session(vault: Path, where: Where, questions: Questions) -> Session:
     """The Anki that the options name."""
     from obs2anki.destinations import profiles
     from obs2anki.destinations.collection import Collection
 
-    if collection is not None and profile is not None:
+    here = where.collection is not None or where.profile is not None
+    if where.collection is not None and where.profile is not None:
         raise typer.BadParameter("--collection names the file itself; leave --profile out.")
-    if server is not None:
-        if collection is not None or profile is not None:
-            raise typer.BadParameter("--server needs no Anki here; name one of the two.")
-        return _server(vault, server, questions)
-    return Collection(profiles.find(profile) if collection is None else collection).session
+    if here + (where.server is not None) + (where.connect is not None) > 1:
+        raise typer.BadParameter(
+            "A collection, a sync server (--server) and a running Anki (--connect) are three "
+            "ways; name one of them."
+        )
+    if where.server is not None:
+        return _server(vault, where.server, questions)
+    if where.connect is not None:
+        return _running(vault, where.connect, where)
+    return Collection(where.collection or profiles.find(where.profile)).session
+
+
+def _running(vault: Path, url: str, where: Where) -> Session:
+    """The Anki that runs at `url`, here if that is empty; it is read from now on."""
+    from obs2anki.destinations.ankiconnect import AnkiConnect
+    from obs2anki.destinations.ankiconnect_calls import DEFAULT, KEY_VARIABLE
+    from obs2anki.vault import find_settings
+
+    in_force, _ = find_settings(vault)
+    place = AnkiConnect(
+        url or DEFAULT,
+        os.environ.get(KEY_VARIABLE, ""),
+        in_force.scheduling.rollover,
+        where.schedules,
+        where.deck_options,
+    )
+    return place.ahead(in_force.namespace)
 
 
 def _server(vault: Path, url: str, questions: Questions) -> Session:
@@ -772,7 +815,7 @@ def run(arguments: Sequence[str]) -> int:
     return DONE
 
 
-MAY_BE_BARE = ("--server",)
+MAY_BE_BARE = ("--connect", "--server")
 """Options whose value, an address, may be left out."""
 
 

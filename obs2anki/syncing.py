@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-from obs2anki import build, cache, reconcile
+from obs2anki import build, cache, identity, reconcile
 from obs2anki.build import Request, Round
 from obs2anki.data import Diagnostic
 from obs2anki.deeds import (
@@ -149,8 +149,8 @@ def is_large(changes: Changes, holding: Holding) -> bool:
 
 def _strangers(round_: Round, holding: Holding) -> int:
     """Notes that may be this vault's, of which nobody knows: the ledger is lost, or elsewhere."""
-    known = {entry.guid for entry in round_.plan.ledger}
-    return sum(note.guid is not None and note.guid not in known for note in holding.notes)
+    known = {identity.note_id(entry.guid) for entry in round_.plan.ledger}
+    return sum(note.fields.get("Id", "") not in known for note in holding.notes)
 
 
 # ---------------------------------------------------------------- nothing has changed

@@ -31,6 +31,7 @@ WRITING = frozenset(
         *("addTags", "changeDeck", "deleteNotes", "deleteMediaFile", "importPackage"),
         *("removeTags", "setSpecificValueOfCard", "storeMediaFile", "suspend", "unsuspend"),
         "updateNoteFields",
+        *("cloneDeckConfigId", "saveDeckConfig", "setDeckConfigId"),
     )
 )
 
@@ -255,6 +256,23 @@ class Server:
 
     def do_unsuspend(self, cards: list[int]) -> Answer:
         self.col.sched.unsuspend_cards([self.col.get_card(card).id for card in cards])  # type: ignore[arg-type]  # a CardId is an int
+
+    def do_cloneDeckConfigId(self, name: str, cloneFrom: int) -> Answer:
+        preset = self.col.decks.get_config(cloneFrom)  # type: ignore[arg-type]  # an id is an int
+        return self.col.decks.add_config_returning_id(name, preset)
+
+    def do_setDeckConfigId(self, decks: list[str], configId: int) -> Answer:
+        for name in decks:
+            deck = self.col.decks.by_name(name)
+            if deck is None:
+                return False
+            deck["conf"] = configId
+            self.col.decks.save(deck)
+        return True
+
+    def do_saveDeckConfig(self, config: dict[str, Answer]) -> Answer:
+        self.col.decks.update_config(config)
+        return True
 
     def do_deleteNotes(self, notes: list[int]) -> Answer:
         self.col.remove_notes([NoteId(number) for number in notes])

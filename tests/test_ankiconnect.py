@@ -36,6 +36,7 @@ from obs2anki.syncing import Ending, Synced, Terms
 from tests import synced, test_sync
 from tests.anki_collection import answer_good, bring
 from tests.ankiconnect_server import Answer, Server, serving
+from tests.commands import run
 from tests.synced import Both, card, deck, done, fronts, guid, note, rename
 from tests.test_sync import FIRST, REVIEWED, same_but
 
@@ -56,26 +57,28 @@ class Connected(Both):
         *,
         dry_run: bool = False,
         confirmed: bool = True,
+        deck_options: bool = False,
     ) -> Synced:
         """One sync; what changes nothing does nothing that writes."""
         with self.running() as server:
-            result = self.sync_with(server, wishes, dry_run=dry_run, confirmed=confirmed)
+            terms = Terms(lambda _: confirmed, wishes, dry_run, deck_options)
+            result = self.sync_on(terms, server)
         assert result.applied.refused == ()
         assert bool(server.written) is (result.ending is Ending.WRITTEN)
         return result
 
-    def sync_with(
-        self,
-        server: Server,
-        wishes: Wishes = NOTHING_MORE,
-        *,
-        dry_run: bool = False,
-        confirmed: bool = True,
-        key: str = "",
-    ) -> Synced:
+    def sync_with(self, server: Server, key: str = "") -> Synced:
         """One sync with an Anki that runs."""
-        terms = Terms(lambda _: confirmed, wishes, dry_run)
-        place = AnkiConnect(server.url, key, schedules=wishes.reschedule)
+        return self.sync_on(Terms(lambda _: True), server, key)
+
+    def sync_on(self, terms: Terms, server: Server, key: str = "") -> Synced:
+        """One sync on these terms."""
+        place = AnkiConnect(
+            server.url,
+            key,
+            schedules=terms.wishes.reschedule,
+            deck_options=terms.deck_options,
+        )
         return syncing.sync(Request(self.vault), place.session, terms)
 
 
@@ -101,6 +104,7 @@ reviews_stay = test_sync.reviews_stay
 SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_a_first_sync_brings_what_an_import_would,
     test_sync.test_export_and_sync_can_be_mixed,
+    test_sync.test_notes_that_a_lost_ledger_knew_are_left_alone_and_told,
     test_sync.test_a_dry_run_writes_nothing,
     test_sync.test_an_empty_vault_leaves_anki_alone,
     test_sync.test_reschedule_mends_an_import_without_learning_progress,
@@ -117,6 +121,9 @@ SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_a_deck_that_the_user_renamed_is_followed,
     test_sync.test_options_and_description_of_a_deck_stay,
     test_sync.test_filtered_decks_are_left_alone,
+    test_sync.test_a_new_flashcard_of_a_deck_that_is_filtered_in_anki_goes_beside_it,
+    test_sync.test_deck_options_give_the_plugins_longest_interval_to_no_deck_of_others,
+    test_sync.test_deck_options_without_a_longest_interval_are_refused,
     test_sync.test_an_orphan_sleeps_and_wakes_with_all_that_was_learnt,
     test_sync.test_a_document_that_cannot_be_read_has_not_left,
     test_sync.test_media_are_added_and_never_replaced,
@@ -239,11 +246,12 @@ def test_many_cards_are_moved_together(both: Connected) -> None:
     same_but(both, before, deck=True)
 
 
+CLOZES = '[grammar]\ncloze_patterns = ["==[123;;]answer[;;hint]=="]\n'
+
+
 def test_clozes_are_known_by_their_numbers(both: Connected) -> None:
     text = "\n\n".join(f"=={n}-a== and =={n}-b== and =={n}-c==" for n in range(3))
-    (both.vault / "obs2anki.toml").write_text(
-        '[grammar]\ncloze_patterns = ["==[123;;]answer[;;hint]=="]\n', "utf-8"
-    )
+    (both.vault / "obs2anki.toml").write_text(CLOZES, "utf-8")
     both.write({"a.md": text})
     assert done(both.sync()) == {Verb.ADD: 3}
     both.write({"a.md": text.replace("==1-b==", "1-b")})
@@ -255,6 +263,13 @@ def test_clozes_are_known_by_their_numbers(both: Connected) -> None:
     assert done(both.sync()) == {Verb.UNCHANGED: 3}
     with both.anki() as col:
         assert not any(c.queue == -1 for c in card_row(col, "1-b"))
+
+
+def test_a_notetype_that_comes_later_is_found(studied: Connected) -> None:
+    (studied.vault / "obs2anki.toml").write_text(CLOZES, "utf-8")
+    studied.write({"a.md": FIRST["a.md"] + "\n\nit is ==hidden== here"})
+    assert done(studied.sync()) == {Verb.ADD: 1, Verb.UNCHANGED: 3}
+    assert done(studied.sync()) == {Verb.UNCHANGED: 4}
 
 
 def card_row(col: Collection, word: str) -> list[Card]:
@@ -870,3 +885,52 @@ def test_a_file_that_anki_cannot_see_is_known_by_its_name(name: str) -> None:
     assert ankiconnect._names_file(one["reply"]["error"], file)
     other = recorded()["importPackage/corrupt"]["reply"]["error"]
     assert not ankiconnect._names_file(other, file)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_syncs_with_the_anki_that_runs(
+    both: Connected, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both.write(FIRST)
+    monkeypatch.setenv("OBS2ANKI_ANKICONNECT_KEY", KEY)
+    with both.running(key=KEY) as server:
+        arguments = [str(both.vault), "--connect", server.url]
+        assert "A sync would leave: 3 added." in run(["sync", *arguments, "--dry-run"], capsys).out
+        assert "Anki follows the vault: 3 added." in run(["sync", *arguments], capsys).out
+        assert "already: 3 unchanged." in run(["sync", *arguments], capsys).out
+        both.write({"a.md": "new;;one"})
+        assert "2 suspended" in run(["sync", *arguments], capsys).out
+        pruned = run(["prune", *arguments, "--yes", "--force"], capsys)
+        assert (pruned.code, "2 notes deleted from Anki." in pruned.out) == (0, True)
+        assert "Backup" not in pruned.out
+    with both.anki() as col:
+        assert fronts(col) == ["new"]
+
+
+def test_what_anki_does_not_keep_is_told_and_is_no_success(
+    studied: Connected, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studied.write({"a.md": FIRST["a.md"].replace("one", "two")})
+    with studied.running() as server:
+        old = list(note(server.col, "new").fields)
+
+        def undo() -> None:
+            one = note(server.col, "new")
+            one.fields = old
+            server.col.update_note(one)
+
+        server.afterwards = {"updateNoteFields": undo}
+        told = run(["sync", str(studied.vault), "--connect", server.url], capsys)
+    assert told.code == 2
+    assert f"a.md:8: {ankiconnect.UNDONE}" in told.out
+
+
+@pytest.mark.parametrize("other", [["--server"], ["--collection", "x"], ["--profile", "x"]])
+def test_one_anki_is_named(
+    both: Connected, other: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = run(["sync", str(both.vault), "--connect", *other], capsys)
+    assert told.code == 2
+    assert "three ways" in " ".join(told.err.split())

@@ -41,6 +41,7 @@ from obs2anki.deeds import (
     HeldCard,
     HeldNote,
     Holding,
+    Limit,
     NoteId,
     Place,
 )
@@ -100,6 +101,8 @@ class AnkiConnect:
     """The hour at which its next day starts, which AnkiConnect does not tell."""
     schedules: bool = False
     """Whether to read how each card is scheduled, which takes seconds."""
+    deck_options: bool = False
+    """Whether to read the options of each deck."""
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -113,7 +116,7 @@ class AnkiConnect:
     def _opened(self) -> Session:
         calls = Calls.to(self.url, self.key)
         _greet(calls)
-        return Session(calls, self.rollover, self.schedules)
+        return Session(calls, self.rollover, self.schedules, self.deck_options)
 
     def ahead(self, namespace: str) -> Callable[[], AbstractContextManager[Session]]:
         """As `session`, but Anki is read at once, while the caller still looks at the vault.
@@ -220,8 +223,17 @@ class _CardInfo(msgspec.Struct):
         return Scheduling(state, due, None, self.interval, self.factor, self.reps, self.lapses)
 
 
-class _DeckConfig(msgspec.Struct):
+class _Reviews(msgspec.Struct):
+    maxIvl: int = 0
+
+
+class _Preset(msgspec.Struct):
+    """The options of a deck; of a filtered one it is the deck itself."""
+
+    id: int = 0
+    name: str = ""
     dyn: bool | int = False
+    rev: _Reviews = msgspec.field(default_factory=_Reviews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +281,14 @@ class Session:
     calls: Calls
     rollover: int
     schedules: bool
+    deck_options: bool
     _namespace: str = ""
     _kinds: dict[str, Kind] = field(default_factory=dict)
     """Our notetypes, by their names in Anki."""
     _kind_of: dict[NoteId, str] = field(default_factory=dict)
     """The names of the notetypes of notes."""
     _decks: dict[str, int] = field(default_factory=dict)
-    _refused: list[tuple[Place, str]] = field(default_factory=list)
+    _refused: dict[Place, str] = field(default_factory=dict)
     _begun: tuple[str, Holding] | None = None
     """A namespace whose notes are read already."""
     _shares_files: bool = False
@@ -298,6 +311,7 @@ class Session:
             decks=frozenset(map(DeckName, self._decks)) - filtered,
             filtered=filtered,
             media=frozenset(unicodedata.normalize("NFC", name) for name in media),
+            longest=self._longest() if self.deck_options else {},
         )
 
     def begin(self, namespace: str) -> None:
@@ -428,8 +442,8 @@ class Session:
         """
         self._shares_files = self.calls.is_here
         self._store(changes.media, plan)
-        added, changed = self._possible(changes)
-        parcels, single = self._parcels(added, changed, plan)
+        changed = self._possible(changes.changed)
+        parcels, single = self._parcels(changes.added, changed, plan)
         before = frozenset(self._notes()) if parcels else frozenset()
         self._bring(parcels, plan)
         self._account(before, parcels)
@@ -441,28 +455,20 @@ class Session:
             self.calls.ask(
                 msgspec.Raw, "deleteNotes", notes=[one.held.id for one in changes.removed]
             )
+        self._limit(changes.limits)
         for change in self._not_kept(single):
             self._refuse(change.place, UNDONE)
-        return Applied(refused=tuple(self._refused))
+        return Applied(refused=tuple(self._refused.items()))
 
     def _refuse(self, place: Place, why: str) -> None:
-        if place not in (known for known, _ in self._refused):
-            self._refused.append((place, why))
+        self._refused.setdefault(place, why)
 
-    def _possible(self, changes: Changes) -> tuple[list[Add], list[Change]]:
+    def _possible(self, changes: Sequence[Change]) -> list[Change]:
         """What can be done as it was decided: Anki is not locked, its user may be at work."""
-        filtered = self._filtered(
-            {add.note.deck for add in changes.added}
-            | {change.move.deck for change in changes.changed if change.move is not None}
-        )
-        added: list[Add] = []
-        for add in changes.added:
-            if add.note.deck in filtered:
-                self._refuse(add.place, _no_cards_in(add.note.deck))
-            else:
-                added.append(add)
-        changed: list[Change] = []
-        written = [change for change in changes.changed if change.writes]
+        moves = {change.move.deck for change in changes if change.move is not None}
+        filtered = self._filtered(moves)
+        possible: list[Change] = []
+        written = [change for change in changes if change.writes]
         infos = self._infos([change.held.id for change in written])
         for change, info in zip(written, infos, strict=True):
             held = change.held
@@ -471,16 +477,55 @@ class Session:
             elif change.move is not None and change.move.deck in filtered:
                 self._refuse(change.place, _no_cards_in(change.move.deck))
             else:
-                changed.append(change)
-        return added, changed
+                possible.append(change)
+        return possible
 
     def _filtered(self, decks: Iterable[DeckName]) -> frozenset[DeckName]:
         """Those of the decks that can have no cards of their own: one that is empty too."""
         there = [name for name in decks if name in self._decks]
-        configs = self.calls.ask_many(
-            _DeckConfig, [Action("getDeckConfig", {"deck": name}) for name in there]
-        )
-        return frozenset(n for n, config in zip(there, configs, strict=True) if config.dyn)
+        return frozenset(name for name, preset in self._presets(there).items() if preset.dyn)
+
+    # ------------------------------------------------------------ deck options
+
+    def _presets(self, decks: Sequence[DeckName]) -> dict[DeckName, _Preset]:
+        """The options of decks that are there."""
+        asked = [_options_of(name) for name in decks]
+        return dict(zip(decks, self.calls.ask_many(_Preset, asked), strict=True))
+
+    def _longest(self) -> dict[DeckName, int]:
+        """The maximum interval of each deck."""
+        presets = self._presets(list(map(DeckName, self._decks)))
+        return {name: preset.rev.maxIvl for name, preset in presets.items() if not preset.dyn}
+
+    def _limit(self, limits: Sequence[Limit]) -> None:
+        """Give decks a maximum interval; where other decks have the same options, in a copy."""
+        if not limits:
+            return
+        decks = self.calls.ask(dict[DeckName, int], "deckNamesAndIds")
+        presets = self._presets(list(decks))
+        wanted = {limit.deck: limit.days for limit in limits}
+        sharing: dict[int, list[DeckName]] = {}
+        for name, preset in presets.items():
+            sharing.setdefault(preset.id, []).append(name)
+        for number, sharers in sharing.items():
+            own = [name for name in sharers if name in wanted]
+            if own and len(own) < len(sharers):
+                copied = f"{presets[own[0]].name} (obs2anki)"
+                number = self._told(int, "cloneDeckConfigId", name=copied, cloneFrom=number)
+                self._told(bool, "setDeckConfigId", decks=own, configId=number)
+            if own:
+                options = self.calls.ask(dict[str, object], "getDeckConfig", deck=own[0])
+                reviews = options["rev"]
+                assert isinstance(reviews, dict)
+                changed = options | {"rev": reviews | {"maxIvl": wanted[own[0]]}}
+                self._told(bool, "saveDeckConfig", config=changed)
+
+    def _told(self, kind: type[T], action: str, /, **params: object) -> T:
+        """Tell something that is answered with false where it cannot be done."""
+        answer = self.calls.ask(kind, action, **params)
+        if answer is False:
+            raise Refusal(action, "it says no more than that")
+        return answer
 
     # ------------------------------------------------------------ media
 
@@ -609,7 +654,7 @@ class Session:
         """
         if not parcels:
             return
-        if not self._kinds:
+        if any(parcel.kind is None for parcel in parcels):
             self._find_kinds(self.calls.ask(dict[str, int], NOTETYPES.name))
         added = {p.own: p for p in parcels if p.change is None}
         kept = {p.own: p for p in parcels if p.change is not None}
@@ -775,6 +820,10 @@ def _actions(change: Change) -> Iterator[Action]:
         yield _update(note, change.fields)
     if change.suspend:
         yield Action("suspend", {"cards": list(change.suspend)})
+
+
+def _options_of(deck: DeckName) -> Action:
+    return Action("getDeckConfig", {"deck": deck})
 
 
 def _update(note: NoteId, fields: Mapping[str, str]) -> Action:

@@ -111,7 +111,7 @@ class Calls:
 
     # ------------------------------------------------------------ asking
 
-    def ask(self, kind: type[T], name: str, **params: object) -> T:
+    def ask(self, kind: type[T], name: str, /, **params: object) -> T:
         """The result of one action, as a `kind`. Raises Refusal, or another Obs2ankiError."""
         return self.read(kind, Action(name, params), self._reply(Action(name, params)))
 
