@@ -193,6 +193,17 @@ def test_a_reworded_flashcard_keeps_its_card(studied: Both) -> None:
     same_but(studied, before)
 
 
+def test_a_note_that_was_deleted_in_anki_begins_anew(studied: Both) -> None:
+    with studied.anki() as col:
+        col.remove_notes([note(col, "hus").id])
+    assert done(studied.sync()) == {Verb.ADD: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        assert col.db is not None
+        assert [c.type for c in note(col, "hus").cards()] == [0, 0]
+        for one in note(col, "hus").cards():
+            assert col.db.scalar("select count(*) from revlog where cid = ?", one.id) == 0
+
+
 def test_what_is_the_users_stays(studied: Both) -> None:
     with studied.anki() as col:
         one = note(col, "new")

@@ -17,7 +17,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +118,7 @@ class OpenCollection:
     def _import(self, changes: Changes, plan: Plan, file: Path) -> None:
         """Bring new notes, and new cards of old ones, as an import does: with scheduling."""
         engine = self.engine
-        packed = deeds.package(changes, plan, _rollover(engine))
+        packed = _with_free_ids(engine, deeds.package(changes, plan, _rollover(engine)))
         if not packed.notes:
             return
         with closing(anki2.database(packed)) as connection:
@@ -208,6 +208,31 @@ class OpenCollection:
         if notes:
             engine.update_notes(notes)
 
+
+def _with_free_ids(engine: Engine, packed: Plan) -> Plan:
+    """The same notes, none with an id that something had that was deleted.
+
+    Reviews outlive their card: one with its id would have them, and be as new all the same.
+    """
+    if not packed.notes:
+        return packed
+    taken = set(_db(engine).list(SECONDS_TAKEN))
+    planned = []
+    for one in packed.planned:
+        assert one.note is not None
+        second = one.note.created
+        while second in taken:
+            second += 1
+        note = one.note if second == one.note.created else replace(one.note, created=second)
+        planned.append(replace(one, note=note))
+    return replace(packed, planned=tuple(planned))
+
+
+SECONDS_TAKEN = """
+    SELECT DISTINCT cid / 1000 FROM revlog WHERE cid NOT IN (SELECT id FROM cards)
+    UNION SELECT oid / 1000 FROM graves
+"""
+"""Ids are milliseconds, and those of a note and of its cards lie within one second."""
 
 NOTES = "SELECT id, guid, mid, tags, flds FROM notes WHERE mid"
 GUIDS = "SELECT guid FROM notes WHERE mid"
