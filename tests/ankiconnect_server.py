@@ -172,6 +172,13 @@ class Server:
             "cards": self._db.list("select id from cards where nid = ? order by ord", number),
         }
 
+    def do_getReviewsOfCards(self, cards: list[int]) -> Answer:
+        ids = ",".join(map(str, cards))
+        reviews: dict[int, list[Answer]] = {card: [] for card in cards}
+        for number, card in self._db.all(f"select id, cid from revlog where cid in ({ids})"):
+            reviews[card].append({"id": number})
+        return reviews
+
     def do_cardsInfo(self, cards: list[int]) -> Answer:
         return [self._card_info(self.col.get_card(card)) for card in cards]  # type: ignore[arg-type]  # a CardId is an int
 

@@ -109,6 +109,7 @@ SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_an_empty_vault_leaves_anki_alone,
     test_sync.test_reschedule_mends_an_import_without_learning_progress,
     test_sync.test_a_reworded_flashcard_keeps_its_card,
+    test_sync.test_a_note_that_was_deleted_in_anki_begins_anew,
     test_sync.test_what_is_the_users_stays,
     test_sync.test_fields_that_the_user_added_stay_and_new_notes_have_them,
     test_sync.test_a_template_that_the_user_added_gets_its_cards,

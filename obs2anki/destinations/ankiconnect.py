@@ -65,7 +65,13 @@ NEEDED = frozenset(
     (
         *("addTags", "apiReflect", "cardsInfo", "changeDeck", "deckNamesAndIds"),
         *("deleteMediaFile", "deleteNotes", "findCards", "findNotes", "getDeckConfig"),
-        *("getDecks", "getMediaDirPath", "getMediaFilesNames", "importPackage"),
+        *(
+            "getDecks",
+            "getMediaDirPath",
+            "getMediaFilesNames",
+            "getReviewsOfCards",
+            "importPackage",
+        ),
         *("modelFieldNames", "modelNamesAndIds", "modelTemplates", "multi", "notesInfo"),
         *("removeTags", "requestPermission", "setSpecificValueOfCard", "storeMediaFile"),
         *("suspend", "unsuspend", "updateNoteFields"),
@@ -571,7 +577,10 @@ class Session:
             kind.notetype: kind
             for kind in sorted(self._kinds.values(), key=lambda kind: _is_released(kind))
         }
-        parcels = [ankiconnect_parcel.new(add, main.get(add.note.notetype)) for add in added]
+        parcels = [
+            ankiconnect_parcel.new(add, main.get(add.note.notetype))
+            for add in self._with_free_ids(added)
+        ]
         large = sum(bool(change.fields) for change in changed) > SINGLY
         packed = [
             change
@@ -588,6 +597,23 @@ class Session:
             parcels.append(ankiconnect_parcel.changed(change, guid, kind, now))
         taken = {change.held.id for change in packed}
         return parcels, [change for change in changed if change.held.id not in taken]
+
+    def _with_free_ids(self, added: Sequence[Add]) -> list[Add]:
+        """The same notes, none with the id of a card that was deleted: its reviews outlive it."""
+        free: list[Add] = []
+        doubtful = list(added)
+        while doubtful:
+            logged: set[int] = set()
+            ids = [number for add in doubtful for number in _ids(add)]
+            for some in _batched(ids, 10 * READ_AT_ONCE):
+                found = self.calls.ask(
+                    dict[int, list[msgspec.Raw]], "getReviewsOfCards", cards=some
+                )
+                logged |= {number for number, reviews in found.items() if reviews}
+            free += [add for add in doubtful if logged.isdisjoint(_ids(add))]
+            taken = [add for add in doubtful if not logged.isdisjoint(_ids(add))]
+            doubtful = [_later(add) for add in taken]
+        return free
 
     def _bring(self, parcels: Sequence[Parcel], plan: Plan) -> None:
         """Import a package, and do what else belongs to its notes in the same call."""
@@ -903,6 +929,17 @@ def _small(changes: Iterable[Change]) -> Iterator[list[Change]]:
         size += length
     if some:
         yield some
+
+
+def _ids(add: Add) -> range:
+    """The ids that a package gives to the cards of a note, in milliseconds since the epoch."""
+    first = add.note.created * 1000
+    return range(first, first + len(add.note.cards))
+
+
+def _later(add: Add) -> Add:
+    """The same note, made a second later."""
+    return replace(add, note=replace(add.note, created=add.note.created + 1))
 
 
 def _escaped(text: str) -> str:
