@@ -52,6 +52,8 @@ class _Matcher:
     regex: re2._Regexp[str]
     literals: tuple[str, ...]
     """All of them stand in any text that matches: a cheap first look."""
+    sequences: re.Pattern[str] | None
+    """Stands there too, where there is a sequence: how one ends, and what follows it."""
     answer: int
     hint: int
     sequence: int
@@ -61,7 +63,10 @@ class _Matcher:
         return self.may_match(text) and bool(self.regex.search(text))
 
     def may_match(self, text: str) -> bool:
-        return all(map(text.__contains__, self.literals))
+        for literal in self.literals:
+            if literal not in text:
+                return False
+        return self.sequences is None or self.sequences.search(text) is not None
 
     def deletions(self, text: str) -> Iterator[_Found]:
         """Start, raw text, answer, hint and sequence of each match."""
@@ -87,6 +92,7 @@ _SPECIAL = re.compile(r"[.*+?^${}()|\[\]\\]")
 _LAZY = r"([^\n\r\x{2028}\x{2029}]+?)"
 _PRIORITY = (ClozeKind.NUMBERED, ClozeKind.OVERLAPPING, ClozeKind.SIMPLE)
 _SEQUENCE = {ClozeKind.NUMBERED: r"(\d+)", ClozeKind.OVERLAPPING: "([ash]+)"}
+_SEQUENCE_ENDS = {ClozeKind.NUMBERED: "[0-9]", ClozeKind.OVERLAPPING: "[ash]"}
 
 
 @lru_cache(maxsize=64)
@@ -137,8 +143,11 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
     order += [("sequence", number.start())] if sequence else []
     groups = {name: i + 1 for i, (name, _) in enumerate(sorted(order, key=lambda item: item[1]))}
     literals = [piece for part in outside for piece in part.split("answer", 1)]
+    sequences = None
     if sequence:
-        literals += re.split(r"\d+", _unbracketed(number))
+        around = re.split(r"\d+", _unbracketed(number))
+        literals += around
+        sequences = re.compile(_SEQUENCE_ENDS[kind] + re.escape(around[1]))
     options = re2.Options()
     options.log_errors = False
     try:
@@ -150,6 +159,7 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
     return _Matcher(
         regex,
         tuple(dict.fromkeys(literal for literal in literals if literal)),
+        sequences,
         groups["answer"],
         groups["hint"],
         groups.get("sequence", 0),
@@ -177,11 +187,13 @@ def _escape(text: str) -> str:
 def found_in(line: str, patterns: Patterns) -> bool:
     """Whether any pattern matches in this line, which makes its block a cloze flashcard."""
     # The simple form of a pattern matches wherever its numbered or overlapping form does,
-    # unless its slots stand in other places: so all three are asked.
+    # unless its slots stand in other places: so all three are asked. What the simple form
+    # cannot do without, none of them can.
     for pattern in patterns:
-        for matcher in pattern.values():
-            if matcher.search(line):
-                return True
+        if pattern[ClozeKind.SIMPLE].may_match(line):
+            for matcher in pattern.values():
+                if matcher.search(line):
+                    return True
     return False
 
 
@@ -196,10 +208,9 @@ def parse(text: str, patterns: Patterns) -> tuple[Cloze, str]:
     the other kinds stay in the text (clozecraft's ClozeCrafter.getNoteType).
     """
     for kind in _PRIORITY:
-        if any(pattern[kind].search(text) for pattern in patterns):
-            return _READERS[kind](
-                [found for pattern in patterns for found in pattern[kind].deletions(text)]
-            )
+        found = [one for pattern in patterns for one in pattern[kind].deletions(text)]
+        if found:
+            return _READERS[kind](found)
     return NOTHING, ""
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, groupby, islice
+from typing import NamedTuple
 
 from obs2anki import diagnostics
 from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag
@@ -25,8 +25,7 @@ MAX_DEPTH = 11
 """Anki aborts an import that holds a deck nested deeper (26.09)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A flashcard with its topics and tags, and its home, or why it is left out."""
 
     flashcard: Flashcard
@@ -161,12 +160,13 @@ class _TagLines:
             for line, tags in groupby(document.tags, key=lambda t: t.line)
             if outside(next(tags))
         ]
-        self.topics = [
-            line
+        self.topics = {
+            line: _distinct(tags)
             for line in self.outside
-            if any(is_flashcard_tag(tag, grammar) for tag in self.by_line[line])
-        ]
-        """Those of `outside` that hold a flashcard tag."""
+            if (tags := [tag for tag in self.by_line[line] if is_flashcard_tag(tag, grammar)])
+        }
+        """The plugin's decks by those of `outside` that hold a flashcard tag."""
+        self.topic_lines = list(self.topics)
         self.fallback = _fallback(document, grammar)
         """The plugin's decks for what has no tag above it."""
 
@@ -177,8 +177,8 @@ class _TagLines:
 
     def topic_line(self, line: int) -> int:
         """The last line above `line` that holds a flashcard tag; 0 if none does."""
-        at = bisect_left(self.topics, line)
-        return self.topics[at - 1] if at else 0
+        at = bisect_left(self.topic_lines, line)
+        return self.topic_lines[at - 1] if at else 0
 
 
 def _topics(
@@ -190,10 +190,7 @@ def _topics(
     if flashcard.leading_tag is not None:
         return (flashcard.leading_tag,)
     at = lines.topic_line(flashcard.line)
-    if at:
-        tags: Iterable[str] = lines.by_line[at]
-        return _distinct(tag for tag in tags if is_flashcard_tag(tag, grammar))
-    return lines.fallback
+    return lines.topics[at] if at else lines.fallback
 
 
 def _fallback(document: Document, grammar: Grammar) -> tuple[str, ...]:
@@ -220,7 +217,7 @@ def _tags(
         above = lines.above(flashcard.line)
     first = bisect_left(lines.numbers, flashcard.own_line)
     last = bisect_right(lines.numbers, flashcard.end_line)
-    own = (tag for line in lines.numbers[first:last] for tag in lines.by_line[line])
+    own = [tag for line in lines.numbers[first:last] for tag in lines.by_line[line]]
     return _in_ankis_form(frozenset((*document.frontmatter_tags, *above, *own)))
 
 
@@ -259,7 +256,7 @@ def _home(
     if rule is not None and rule.deck:
         return "::".join((rule.deck, *tail))
     if settings.plugin and flashcard.topics:
-        return "::".join(_parts(_most_special(flashcard.topics, settings.grammar)))
+        return _special_deck(flashcard.topics, settings.grammar.flashcard_tags)
     written = chain(
         filter(None, (flashcard.leading_tag,)),
         lines.above(flashcard.line),
@@ -300,21 +297,18 @@ def _in_folder(path: str, pattern: str) -> bool:
     )
 
 
-def _most_special(topics: Sequence[str], grammar: Grammar) -> str:
+@lru_cache(maxsize=1024)  # many flashcards have the same topics
+def _special_deck(topics: tuple[str, ...], flashcard_tags: tuple[str, ...]) -> str:
     """Of several decks the one whose flashcard tag stands last in the settings, then the first.
 
     People add the special tag after the general one.
     """
-    if len(topics) == 1:
-        return topics[0]
 
     def rank(topic: str) -> int:
-        entries = (
-            i for i, entry in enumerate(grammar.flashcard_tags) if _listed("#" + topic, (entry,))
-        )
+        entries = (i for i, entry in enumerate(flashcard_tags) if _listed("#" + topic, (entry,)))
         return max(entries, default=-1)
 
-    return max(topics, key=rank)
+    return "::".join(_parts(max(topics, key=rank)))
 
 
 def finished(deck: str, settings: Settings) -> tuple[str, int]:

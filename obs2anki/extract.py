@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
+from typing import NamedTuple
 
 from obs2anki import cloze, diagnostics, review
 from obs2anki.data import (
@@ -34,6 +35,7 @@ from obs2anki.data import (
     LeftBehind,
     Review,
     make_flashcard,
+    maker,
 )
 from obs2anki.markdown import SPACE, SR_CALLOUT, shown, trim
 from obs2anki.settings import Grammar
@@ -87,6 +89,9 @@ class Block:
     """Lines of the text that hold an SR comment."""
 
 
+_make_block = maker(Block)
+
+
 @dataclass(slots=True)
 class _Pending:
     """The block that is being read."""
@@ -120,7 +125,9 @@ class _Pending:
     @property
     def text(self) -> str:
         kept = self.verbatim
-        trimmed = (x if kept and i in kept else x.rstrip(SPACE) for i, x in enumerate(self.lines))
+        if not kept:
+            return "\n".join([line.rstrip(SPACE) for line in self.lines]).rstrip(SPACE)
+        trimmed = (x if i in kept else x.rstrip(SPACE) for i, x in enumerate(self.lines))
         return "\n".join(trimmed).rstrip(SPACE)
 
 
@@ -250,7 +257,7 @@ def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
         result.orphans += pending.comments
         return
     result.blocks.append(
-        Block(
+        _make_block(
             pending.type,
             pending.separator,
             pending.text,
@@ -296,7 +303,7 @@ def _single_line(
         else:
             result.found.append(("O304", opened, ()))
     result.blocks.append(
-        Block(
+        _make_block(
             type_,
             separator,
             "\n".join(text.lines),
@@ -415,11 +422,10 @@ def _flashcard(
     grammar: Grammar,
     patterns: cloze.Patterns,
 ) -> tuple[Flashcard, list[Diagnostic]]:
-    reviewed = review.OPENER in block.text
-    question = _question(review.without_comments(block.text) if reviewed else block.text)
-    bare = review.without_comment_lines(block.text) if reviewed else block.text
-    bare = bare.rstrip(SPACE)
-    learnt = question if bare == block.text else _question(bare)
+    left, bare = review.bare(block.text)
+    question = _question(left)
+    same = bare == (left if question.leading_tag else left.rstrip(SPACE))
+    learnt = question if same else _question(bare)
     sides = _sides(question.text, block)
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
@@ -441,7 +447,7 @@ def _flashcard(
         tuple(map(shown, sides if learnt.text == question.text else _sides(learnt.text, block))),
         deletions,
         question.block_id,
-        learnt.block_id or _block_id(_without_callout(learnt.text))[1],
+        learnt.block_id or _anchor(learnt.text),
         headings,
         None if grammar.folders_as_decks else question.leading_tag,
         (),  # topics and tags are for `decks.place`
@@ -490,8 +496,7 @@ def _stands_above(block: Block, document: Document) -> bool:
 # ---------------------------------------------------------------- the parts of a question
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     """A block's text without review, leading tag and block id (the plugin's QuestionText)."""
 
     text: str
@@ -518,6 +523,11 @@ def _block_id(text: str) -> tuple[str, str | None]:
     at = text.rfind(" ^")
     found = _BLOCK_ID.fullmatch(text, at) if at >= 0 else None
     return (text[: at + 1].rstrip(SPACE), found[1]) if found else (text, None)
+
+
+def _anchor(text: str) -> str | None:
+    """The block id that ends a text, which showed none, once its callout is cut."""
+    return _block_id(_without_callout(text))[1] if SR_CALLOUT in text else None
 
 
 def _sides(text: str, block: Block) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 
 from obs2anki import diagnostics
 from obs2anki.data import Diagnostic, Document, FrontmatterValue, Heading, Source, Tag
@@ -64,7 +65,8 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
             blanked = lines.index("---", 1) + 1
         except ValueError:
             blanked = 0
-    outside = list(outside_code(lines, max(closing + 1 if closing else 0, blanked)))
+    start = max(closing + 1 if closing else 0, blanked)
+    outside = [(number, line) for number, line in outside_code(lines, start) if "#" in line]
     direction = frontmatter.get("direction")
     direction = direction if isinstance(direction, str) else None
     document = Document(
@@ -139,8 +141,7 @@ def _plugin_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ...]
 def outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
     """Number (1-based) and text of each line that is in no fenced code block."""
     fence = ""
-    for index in range(start, len(lines)):
-        line = lines[index]
+    for number, line in enumerate(islice(lines, start, None), start + 1):
         if "```" in line or "~~~" in line:
             match = _FENCE.match(line)
             if fence:
@@ -152,12 +153,12 @@ def outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
                 fence = match[1]
                 continue
         if not fence:
-            yield index + 1, line
+            yield number, line
 
 
 def _headings(lines: list[tuple[int, str]]) -> Iterator[Heading]:
     for number, line in lines:
-        if "#" in line and (match := _HEADING.match(line)):
+        if match := _HEADING.match(line):
             text = (match[2] or "").rstrip(" \t")
             bare = text.rstrip("#")
             if bare != text and (not bare or bare[-1] in " \t"):
@@ -167,12 +168,11 @@ def _headings(lines: list[tuple[int, str]]) -> Iterator[Heading]:
 
 def _tags(lines: list[tuple[int, str]]) -> Iterator[Tag]:
     for number, line in lines:
-        if "#" in line:
-            spans = _code_spans(line) if "`" in line else ()
-            for match in _TAG.finditer(line):
-                in_code = any(start <= match.start() < end for start, end in spans)
-                if not in_code and not match[1].isdecimal():
-                    yield Tag(match[1], number)
+        spans = _code_spans(line) if "`" in line else ()
+        for match in _TAG.finditer(line):
+            in_code = any(start <= match.start() < end for start, end in spans)
+            if not in_code and not match[1].isdecimal():
+                yield Tag(match[1], number)
 
 
 def _code_spans(line: str) -> tuple[tuple[int, int], ...]:
@@ -216,6 +216,8 @@ def _without_sr_comment(text: str) -> str:
 
 def _without_block_id(text: str) -> str:
     text = text.rstrip()
+    if "^" not in text:
+        return text
     at = max(text.rfind(" ^"), text.rfind("\n^"))
     return text[:at].rstrip() if at >= 0 and _BLOCK_ID.fullmatch(text, at + 1) else text
 

@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from obs2anki.data import FsrsReview, Review, Sm2Review, maker
-from obs2anki.markdown import trim
+from obs2anki.markdown import SPACE, trim
 
-_make_sm2 = maker(Sm2Review)
+_make_sm2, _make_fsrs = maker(Sm2Review), maker(FsrsReview)
 
 OPENER = "<!--SR:"
 CLOSER = "-->"
@@ -100,6 +101,18 @@ def without_comment_lines(text: str) -> str:
     return "\n".join(kept)
 
 
+def bare(text: str) -> tuple[str, str]:
+    """`without_comments`, and `without_comment_lines` trimmed at its end."""
+    at = text.find(OPENER)
+    if at < 0:
+        return text, text.rstrip(SPACE)
+    # Nearly always it is the last line.
+    ends_it = text[at - 1] == "\n" and text.endswith(CLOSER) and "\n" not in text[at:]
+    if ends_it and len(text) > at + len(OPENER) + len(CLOSER):
+        return text[:at], text[:at].rstrip(SPACE)
+    return without_comments(text), without_comment_lines(text).rstrip(SPACE)
+
+
 def of_text(text: str) -> tuple[tuple[Review | None, ...], list[Unreadable]]:
     """The reviews that a flashcard's text carries: those of its first SR comment.
 
@@ -167,15 +180,15 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
         return "its interval is missing"
     memory = (_number(stability), _number(difficulty))
     counts = (_integer(state), _integer(reps), _integer(lapses))
-    review = FsrsReview(
-        due=instant,
-        interval=days,
-        stability=memory[0] or 0.0,
-        difficulty=memory[1] or 0.0,
-        state=2 if counts[0] is None else counts[0],
-        reps=counts[1] or 0,
-        lapses=counts[2] or 0,
-        last_review=_instant(last),
+    review = _make_fsrs(
+        instant,
+        days,
+        memory[0] or 0.0,
+        memory[1] or 0.0,
+        2 if counts[0] is None else counts[0],
+        counts[1] or 0,
+        counts[2] or 0,
+        _instant(last),
     )
     if None in memory or None in counts:
         return review, "it is cut short; what is there is taken"
@@ -195,6 +208,7 @@ def _number(text: str) -> float | None:
     return None if number is None or number in (float("inf"), float("-inf")) else number
 
 
+@lru_cache(maxsize=4096)  # many cards fall due at one instant
 def _instant(text: str) -> datetime | None:
     """An ISO instant; one without a zone is local to the user, as moment() takes it."""
     try:
@@ -207,6 +221,7 @@ def _instant(text: str) -> datetime | None:
 # ---------------------------------------------------------------- dates
 
 
+@lru_cache(maxsize=4096)  # many cards fall due on one day
 def _day(text: str) -> date | None:
     """A date as moment(text, ["YYYY-MM-DD", "DD-MM-YYYY", "ddd MMM DD YYYY"]) reads it.
 

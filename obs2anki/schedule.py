@@ -13,7 +13,9 @@ import math
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
 
-from obs2anki.data import NEW, CardState, FsrsReview, Review, Scheduling, Sm2Review
+from obs2anki.data import NEW, CardState, FsrsReview, Review, Scheduling, Sm2Review, maker
+
+_make_scheduling = maker(Scheduling)
 
 LONGEST_INTERVAL = 36500
 """Days. Anki's maximum, for intervals and for stabilities."""
@@ -61,13 +63,17 @@ def _from_sm2(review: Sm2Review, today: date, zone: tzinfo, clamped: list[str]) 
     interval = _within(review.interval or 1, 1, LONGEST_INTERVAL, "an interval", "days", clamped)
     ease = _within(review.ease, FACTORS[0] / 10, FACTORS[1] / 10, "an ease", "%", clamped)
     due = _near(review.due, today, clamped)
-    return Scheduling(
+    return _make_scheduling(
         CardState.REVIEW,
-        due=due,
-        interval=round(interval),
-        factor=round(ease * 10),
-        reps=1,  # the plugin keeps no count; 0 would be a card that was never answered
-        last_review=_presumed_review(due, round(interval), today, zone),
+        due,
+        None,
+        round(interval),
+        round(ease * 10),
+        1,  # the plugin keeps no count; 0 would be a card that was never answered
+        0,
+        _presumed_review(due, round(interval), today, zone),
+        None,
+        None,
     )
 
 
@@ -81,17 +87,17 @@ def _from_fsrs(review: FsrsReview, today: date, zone: tzinfo, clamped: list[str]
     # Anki would make it due again the same day, for ever.
     interval = 0 if state is CardState.LEARNING else _interval(review, clamped)
     stability, difficulty = _memory(review, clamped)
-    return Scheduling(
+    return _make_scheduling(
         state,
-        due=due,
-        due_at=None if state is CardState.REVIEW else _due_at(review, due, zone),
-        interval=interval,
-        factor=UNKNOWN_FACTOR if difficulty is None else _factor(difficulty),
-        reps=round(_within(review.reps, 0, MOST_REPS, "a count", "reviews", clamped)),
-        lapses=round(_within(review.lapses, 0, MOST_REPS, "a count", "lapses", clamped)),
-        last_review=_last_review(review, due, interval, today, zone),
-        stability=stability,
-        difficulty=difficulty,
+        due,
+        None if state is CardState.REVIEW else _due_at(review, due, zone),
+        interval,
+        UNKNOWN_FACTOR if difficulty is None else _factor(difficulty),
+        round(_within(review.reps, 0, MOST_REPS, "a count", "reviews", clamped)),
+        round(_within(review.lapses, 0, MOST_REPS, "a count", "lapses", clamped)),
+        _last_review(review, due, interval, today, zone),
+        stability,
+        difficulty,
     )
 
 
@@ -128,7 +134,9 @@ def _within(
     value: float, low: float, high: float, what: str, unit: str, clamped: list[str]
 ) -> float:
     """`value` from `low` to `high`; what is not a number counts as too low."""
-    kept = min(value, high) if value > low else low
+    if low < value <= high:
+        return value
+    kept = high if value > low else low
     if kept != value:
         clamped.append(f"{what} of {_shown(value)} {unit}: it becomes {_shown(kept)}")
     return kept
@@ -149,6 +157,8 @@ def _near(
 ) -> date:
     """`day`, at most 36,500 days from `today`, and in any case from `first` to `last`."""
     low, high = today.toordinal() - LONGEST_INTERVAL, today.toordinal() + LONGEST_INTERVAL
+    if low <= day.toordinal() <= high and first <= day <= last:
+        return day
     near = min(max(day.toordinal(), low), high)
     kept = date.fromordinal(min(max(near, first.toordinal()), last.toordinal()))
     if kept != day:
@@ -156,6 +166,7 @@ def _near(
     return kept
 
 
+@lru_cache(maxsize=4096)  # many cards are due, or were reviewed, at one instant
 def day(instant: datetime, zone: tzinfo) -> date:
     """The day of `instant` in `zone`; an instant without a zone is in it already."""
     if instant.tzinfo is None:
@@ -166,6 +177,7 @@ def day(instant: datetime, zone: tzinfo) -> date:
         return instant.date()
 
 
+@lru_cache(maxsize=4096)
 def _second(instant: datetime, zone: tzinfo) -> int:
     """Seconds since the epoch."""
     aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from obs2anki import (
@@ -103,7 +104,7 @@ class Made:
     """Digest of what is learnt."""
 
 
-_make_made, _make_sides = maker(Made), maker(Sides)
+_make_made, _make_sides, _make_place = maker(Made), maker(Sides), maker(render.Place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,18 +282,20 @@ class Bench:
 
     def _note(self, rendered: render.Rendered) -> None:
         """Keep in mind what of the vault went into it."""
-        self.lookups.update(dict.fromkeys(rendered.lookups))
-        self.documents.update(dict.fromkeys(rendered.documents))
+        if rendered.lookups:
+            self.lookups.update(dict.fromkeys(rendered.lookups))
+        if rendered.documents:
+            self.documents.update(dict.fromkeys(rendered.documents))
 
     def place(self, flashcard: Flashcard) -> render.Place:
         """What rendering depends on besides the text."""
         name, rtl = self.settings.cards.vault, flashcard.rtl
-        return render.Place(
-            path=flashcard.path,
-            line=flashcard.own_line or flashcard.line,
-            vault=self.vault if name is None else name,
-            rtl=self.settings.obsidian.right_to_left if rtl is None else rtl,
-            end_line=flashcard.end_line,
+        return _make_place(
+            flashcard.path,
+            flashcard.own_line or flashcard.line,
+            self.vault if name is None else name,
+            self.settings.obsidian.right_to_left if rtl is None else rtl,
+            flashcard.end_line,
         )
 
     def _context(self, flashcard: Flashcard) -> str:
@@ -314,7 +317,7 @@ class Bench:
 
 def _headings(flashcard: Flashcard) -> tuple[str, ...]:
     """The headings above the question, without one that is the question itself."""
-    if not any("#" in side for side in flashcard.shown):
+    if "#" not in "".join(flashcard.shown):
         return flashcard.context
     own = {
         markdown.normalised(line.lstrip("# \t"))
@@ -348,8 +351,15 @@ def content(flashcard: Flashcard, sides: Sides, context: str, source: str, vault
 
     The vault's name in links is none of it, so that another name changes no note.
     """
-    named = render.named(vault)
     shown = fields(flashcard, sides, context, source)
-    learnt = [f"{name}={text.replace(named, '')}" for name, text in shown.items()]
-    names = sorted(m.name for m in sides.media)
-    return identity.digest(*learnt, "\x1e", *flashcard.tags, "\x1e", *names)
+    # No name of a field or mark between two of them is a part of the vault's in links.
+    learnt = "\x1f".join([f"{name}={text}" for name, text in shown.items()])
+    learnt = learnt.replace(_named(vault), "")
+    names = sorted([m.name for m in sides.media])
+    return identity.digest(learnt, "\x1e", *flashcard.tags, "\x1e", *names)
+
+
+@lru_cache
+def _named(vault: str) -> str:
+    """How the vault's name stands in links."""
+    return render.named(vault)

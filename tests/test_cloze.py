@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from obs2anki import cloze
 from obs2anki.data import Cloze
@@ -106,3 +108,14 @@ def test_a_text_too_long_to_replace_like_the_plugin_is_replaced_in_place() -> No
 
 def test_the_numbers_in_an_anki_field_are_found() -> None:
     assert cloze.numbers("{{c1::a}} {{c2,13::b::h}} {{c::x}} {c4::y}") == {1, 2, 13}
+
+
+ODD_PATTERNS = ("==[123;;]answer[;;hint]==", "{[0]answer[:hint]}", "[c1a2::]answer[|hint]")
+BITS = ("==", ";;", "::", "{", "}", "c", "a", "s", "h", "1", "23", "x", "|", ":", "\n")
+
+
+@given(st.lists(st.sampled_from(BITS), max_size=12).map("".join))
+def test_the_cheap_first_look_misses_nothing(text: str) -> None:
+    patterns, _ = cloze.compile_patterns(ODD_PATTERNS)
+    for matcher in (one for pattern in patterns for one in pattern.values()):
+        assert matcher.may_match(text) or not matcher.regex.search(text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from genanki import guid_for
+from hypothesis import given
+from hypothesis import strategies as st
 
 from obs2anki import identity
 from obs2anki.data import Guid
@@ -19,6 +21,11 @@ def test_a_guid_is_made_of_namespace_and_question() -> None:
     assert guids("Capital of Norway;; Oslo", namespace="another") == [
         guid_for("another", "Capital of Norway")
     ]
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4))
+def test_a_guid_is_the_one_that_genanki_makes(texts: list[str]) -> None:
+    assert identity.guid_for(*texts) == guid_for(*texts)
 
 
 def test_neither_place_nor_form_nor_review_nor_tags_play_a_part() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from obs2anki import review
 from obs2anki.data import FsrsReview, Sm2Review
+from obs2anki.markdown import SPACE
 
 FSRS = "fsrs,2026-05-20T10:00:00.000Z,3,3.1262,5.31,2,4,1,0,2026-05-17T10:00:00.000Z"
 
@@ -103,3 +106,12 @@ def test_a_comment_that_does_not_close_on_its_line_is_none() -> None:
 def test_an_empty_comment_is_none() -> None:
     assert reviews("Q::A\n<!--SR:-->") == ()
     assert review.without_comments("Q::A\n<!--SR:-->") == "Q::A\n<!--SR:-->"
+
+
+PIECES = ("Q;; A", "<!--SR:", "!2024-05-01,3,250", "-->", "\n", " ", "- ", "x")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_where_the_comment_stands_makes_no_difference_to_how_it_is_cut(text: str) -> None:
+    learnt = review.without_comment_lines(text).rstrip(SPACE)
+    assert review.bare(text) == (review.without_comments(text), learnt)

@@ -10,7 +10,7 @@ import re
 
 from obs2anki import markdown
 
-_MARKS = re.compile(r"^(?:(?:[-*+>]|#{1,6}|[0-9]{1,3}[.)]|\[[ xX]\]) )+")
+_MARKS = re.compile(r"(?:(?:[-*+>]|#{1,6}|[0-9]{1,3}[.)]|\[[ xX]\]) )+")
 
 
 def digest(*texts: str) -> str:
@@ -24,4 +24,5 @@ def comparable(side: str) -> str:
     A question that becomes an item of a list, a quote or a heading asks the same.
     """
     text = markdown.normalised(side)
-    return _MARKS.sub("", text) or text
+    marks = _MARKS.match(text)
+    return (text[marks.end() :] or text) if marks else text
