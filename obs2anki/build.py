@@ -68,6 +68,8 @@ class Round:
     """Where the ledger is kept; None = this run does without."""
     stateless: bool = False
     """Whether the user wants it so."""
+    cache: Cache | None = None
+    """What is kept for the next run."""
 
     @property
     def remembers(self) -> bool:
@@ -165,6 +167,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         ledger=file,
         known=known,
         stateless=request.stateless,
+        cache=store,
     )
 
 
@@ -217,7 +220,7 @@ def export(round_: Round) -> Outcome:
 
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
-    delivery = Package(round_.deck).deliver(round_.plan)
+    delivery = Package(round_.deck, round_.cache).deliver(round_.plan)
     # Only now: a ledger must never know of what was not delivered.
     remembered = remember(round_)
     verdict = Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED
@@ -241,7 +244,9 @@ def preview(round_: Round) -> Outcome:
 
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
-    return Outcome(round_, Verdict.PREVIEWED, Package(round_.deck).compare(round_.plan))
+    return Outcome(
+        round_, Verdict.PREVIEWED, Package(round_.deck, round_.cache).compare(round_.plan)
+    )
 
 
 def compare(round_: Round) -> Outcome:
@@ -251,7 +256,8 @@ def compare(round_: Round) -> Outcome:
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     # Without a ledger nobody knows when a note changed, so that time does not count.
-    delivery = Package(round_.deck).compare(round_.plan, ignore_mod=not round_.remembers)
+    package = Package(round_.deck, round_.cache)
+    delivery = package.compare(round_.plan, ignore_mod=not round_.remembers)
     verdict = Verdict.OUT_OF_DATE if delivery.written else Verdict.UP_TO_DATE
     return Outcome(round_, verdict, delivery)
 

@@ -131,7 +131,7 @@ class Cache:
         with suppress(sqlite3.Error, OSError, ValueError, TypeError, msgspec.MsgspecError):
             if self.file.is_file():
                 with closing(self._open()) as connection:
-                    if _about(connection).get("key") == wanted:
+                    if _about(connection, "key") == wanted:
                         yield from _rows(connection)
 
     def note(self, name: str) -> str:
@@ -139,7 +139,7 @@ class Cache:
         with suppress(sqlite3.Error, OSError, TypeError):
             if self.file.is_file():
                 with closing(self._open()) as connection:
-                    return str(_about(connection).get(name, ""))
+                    return _about(connection, name)
         return ""
 
     def keep_note(self, name: str, value: str) -> None:
@@ -155,8 +155,7 @@ class Cache:
             if not self.file.is_file():
                 return ""
             with closing(self._open()) as connection:
-                about = _about(connection)
-                return about.get(name, "") if about.get("key") == wanted else ""
+                return _about(connection, name) if _about(connection, "key") == wanted else ""
         except (sqlite3.Error, OSError, ValueError, TypeError):
             return ""
 
@@ -197,7 +196,7 @@ class Cache:
             _prune(self.file.parent)
         with closing(self._open()) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
-            if _about(connection).get("key") != wanted:
+            if _about(connection, "key") != wanted:
                 _begin(connection)
                 notes = {**notes, "key": wanted, "vault": str(self.root)}
             connection.executemany(
@@ -219,13 +218,15 @@ class Cache:
         return connection
 
 
-def _about(connection: sqlite3.Connection) -> dict[str, str]:
+def _about(connection: sqlite3.Connection, name: str) -> str:
+    """The note of a name; empty if there is none."""
     try:
-        return dict(connection.execute("SELECT name, value FROM about"))
+        found = connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
-            return {}
+            return ""
         raise
+    return "" if found is None else str(found[0])
 
 
 def _begin(connection: sqlite3.Connection) -> None:
@@ -263,6 +264,6 @@ def _prune(place: Path) -> None:
             if time.time() - file.stat().st_mtime < FORGOTTEN:
                 continue
             with closing(sqlite3.connect(file)) as connection:
-                vault = _about(connection).get("vault", "")
+                vault = _about(connection, "vault")
             if not vault or not Path(vault).is_dir():
                 file.unlink()

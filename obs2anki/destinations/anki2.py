@@ -47,13 +47,15 @@ Row = tuple[int | str, ...]
 
 
 def database(plan: Plan) -> sqlite3.Connection:
-    """The collection that holds the notes of `plan`, in memory; the caller closes it.
+    """The collection that holds the notes of `plan`, in a file without a name; to be closed.
+
+    A large one takes no memory, and a run that is killed leaves none behind.
 
     Raises ValueError where the plan breaks a promise: a GUID is empty or given twice, a note has
     no card or too few fields, a media file's name is a path. Anki would add such notes and never
     find them again, or refuse the whole package.
     """
-    connection = sqlite3.connect(":memory:")
+    connection = sqlite3.connect("")
     try:
         Collection(plan).write_to_db(connection.cursor(), MOD, iter(()))
         connection.commit()

@@ -11,6 +11,7 @@ old deck or the new one is there, whole. A package that holds the plan already i
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -24,7 +25,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
+
+import msgspec
 
 from obs2anki.data import Delivery, Guid, Media, Plan
 from obs2anki.destinations import anki2
@@ -55,11 +58,25 @@ CHUNK = 1 << 20
 """Bytes of a media file that are in memory at one time."""
 
 
+class Memory(Protocol):
+    """Where texts are kept from one run to the next, or not: nothing here is needed."""
+
+    def note(self, name: str) -> str:
+        """What was kept under a name; empty if nothing was."""
+        ...
+
+    def keep_note(self, name: str, value: str) -> None:
+        """Keep a text under a name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """The package at a path, which may not be there yet."""
 
     path: Path
+    memory: Memory | None = None
+    """What knows what the package held when it was last written; None = it is always read."""
 
     def deliver(self, plan: Plan) -> Delivery:
         """Make the package hold `plan`; its counts are against the package that was there.
@@ -69,14 +86,19 @@ class Package:
         ValueError for a plan that breaks its promises (`anki2.database`).
         """
         with _sentences(self.path):
-            there = _there(self.path)
+            there = _there(self.path, self.memory)
             _clear(_target(self.path).parent)
             with closing(anki2.database(plan)) as connection:
+                wanted = None
+                if there is not None or self.memory is not None:
+                    wanted = _contents(connection, _sizes(plan.media))
                 delivery = _first(plan)
-                if there is not None:
-                    delivery = _difference(there, _contents(connection, _sizes(plan.media)))
+                if there is not None and wanted is not None:
+                    delivery = _difference(there, wanted)
                 if delivery.written:
                     _put(self.path, connection, plan.media)
+                if wanted is not None and self.memory is not None and there != wanted:
+                    _keep(self.memory, self.path, wanted)
             return replace(delivery, size=self.path.stat().st_size)
 
     def compare(self, plan: Plan, *, ignore_mod: bool = False) -> Delivery:
@@ -86,7 +108,7 @@ class Package:
         ledger nobody knows that time. Raises what `deliver` raises.
         """
         with _sentences(self.path):
-            there = _there(self.path)
+            there = _there(self.path, self.memory)
             with closing(anki2.database(plan)) as connection:
                 wanted = _contents(connection, _sizes(plan.media))
             if ignore_mod:
@@ -100,16 +122,16 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What matters in a package, each thing as a hash; only for comparing within one run.
+    """What matters in a package, each thing as a digest.
 
     Ids of notes and cards do not matter: Anki finds a note by its GUID, a card by its ordinal.
     """
 
-    notes: Mapping[Guid, tuple[int, int]]
+    notes: Mapping[Guid, tuple[int, str]]
     """`mod` and text (notetype, tags, fields) of each note."""
-    cards: int
-    """All cards, in order of GUID and ordinal, with deck, scheduling and review log."""
-    frame: int
+    cards: str
+    """All cards, in whatever order, with deck, scheduling and review log."""
+    frame: str
     """Notetypes, decks and settings."""
     media: Mapping[str, int]
     """Sizes by name; a name carries the digest of what the file holds."""
@@ -119,24 +141,60 @@ class Contents:
         return replace(self, notes={guid: (0, text) for guid, (_, text) in self.notes.items()})
 
 
-NOTES = "SELECT guid, mod, mid, tags, flds FROM notes"
+NOTES = "SELECT guid, mod, mid || ' ' || tags || char(31) || flds FROM notes"
 CARDS = """
-    SELECT guid, ord, did, cards.type, queue, due, cards.ivl, cards.factor, reps, lapses, left,
-        odue, odid, cards.flags, cards.data,
-        revlog.id, ease, revlog.ivl, lastIvl, revlog.factor, time, revlog.type
+    SELECT guid || ' ' || ord || ' ' || did || ' ' || cards.type || ' ' || queue || ' ' || due
+        || ' ' || cards.ivl || ' ' || cards.factor || ' ' || reps || ' ' || lapses || ' ' || left
+        || ' ' || odue || ' ' || odid || ' ' || cards.flags || ' ' || cards.data,
+        revlog.id || ' ' || ease || ' ' || revlog.ivl || ' ' || lastIvl || ' ' || revlog.factor
+        || ' ' || time || ' ' || revlog.type
     FROM cards JOIN notes ON nid = notes.id LEFT JOIN revlog ON cid = cards.id
-    ORDER BY guid, ord, revlog.id
 """
 FRAME = "SELECT crt, conf, models, decks FROM col"
 
 
 def _contents(connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
+    notes = connection.execute(NOTES)
+    cards = sorted(f"{card} {log}" for card, log in connection.execute(CARDS))
+    frame = map(repr, connection.execute(FRAME))
     return Contents(
-        {guid: (mod, hash(tuple(text))) for guid, mod, *text in connection.execute(NOTES)},
-        hash(tuple(map(hash, connection.execute(CARDS)))),
-        hash(tuple(connection.execute(FRAME))),
+        {Guid(guid): (mod, _digest(text)) for guid, mod, text in notes},
+        _digest("\n".join(cards)),
+        _digest("\n".join(frame)),
         media,
     )
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+HELD = "deck"
+"""The name under which it is kept what a package holds."""
+
+_HELD = msgspec.json.Decoder(tuple[str, dict[str, tuple[int, str]], str, str, dict[str, int]])
+
+
+def _keep(memory: Memory, path: Path, held: Contents) -> None:
+    """Keep what the package at `path` holds now."""
+    told = (_digest_of(path), held.notes, held.cards, held.frame, held.media)
+    memory.keep_note(HELD, msgspec.json.encode(told).decode())
+
+
+def _kept(memory: Memory, path: Path) -> Contents | None:
+    """What the package at `path` holds, if it is the one that was written last."""
+    try:
+        digest, notes, cards, frame, media = _HELD.decode(memory.note(HELD))
+    except msgspec.MsgspecError:
+        return None
+    if digest != _digest_of(path):
+        return None
+    return Contents({Guid(guid): note for guid, note in notes.items()}, cards, frame, media)
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _first(plan: Plan) -> Delivery:
@@ -159,7 +217,7 @@ def _difference(there: Contents | None, wanted: Contents) -> Delivery:
     )
 
 
-def _there(path: Path) -> Contents | None:
+def _there(path: Path, memory: Memory | None) -> Contents | None:
     """What the package at `path` holds; None if nothing is there.
 
     Raises Obs2ankiError for a file that must not be replaced, FileNotFoundError where there is
@@ -180,7 +238,8 @@ def _there(path: Path) -> Contents | None:
     try:
         with zipfile.ZipFile(path) as package:
             _refuse_foreign(path, package.namelist())
-            return _read(package)
+            kept = None if memory is None else _kept(memory, path)
+            return _read(package) if kept is None else kept
     except zipfile.BadZipFile:
         raise _foreign(path, "is no Anki package") from None
 
@@ -208,7 +267,7 @@ def _foreign(path: Path, what: str) -> Obs2ankiError:
     )
 
 
-NOTHING = Contents({}, 0, 0, {})
+NOTHING = Contents({}, "", "", {})
 
 
 def _read(package: zipfile.ZipFile) -> Contents:

@@ -34,7 +34,7 @@ from obs2anki.data import (
     make_entry,
     maker,
 )
-from obs2anki.identity.matching import Candidate, match
+from obs2anki.identity.matching import Candidate, make_candidate, match
 from obs2anki.identity.ordinals import Ordinals, asked_digests, keep, new_places
 from obs2anki.identity.texts import comparable, digest
 
@@ -218,21 +218,21 @@ class _Candidates:
 
     def _candidate(self, index: int) -> Candidate:
         flashcard, own = self._flashcards[index], self._keys[index]
-        return Candidate(
-            index=index,
-            cloze=flashcard.cloze is not None,
-            path=flashcard.path,
-            line=flashcard.line,
-            block_id=flashcard.anchor,
-            question=own.question[:REMEMBERED],
-            answer=own.answer[:REMEMBERED],
-            question_digest=own.question_digest,
-            answer_digest=own.answer_digest,
-            context_digest=_beneath(flashcard.context),
-            reviews=reviews_of(flashcard),
-            asked=frozenset(asked_digests(flashcard)),
-            previous=self._texts(index - 1, flashcard.path),
-            following=self._texts(index + 1, flashcard.path),
+        return make_candidate(
+            index,
+            flashcard.cloze is not None,
+            flashcard.path,
+            flashcard.line,
+            flashcard.anchor,
+            own.question[:REMEMBERED],
+            own.answer[:REMEMBERED],
+            own.question_digest,
+            own.answer_digest,
+            _beneath(flashcard.context),
+            reviews_of(flashcard),
+            frozenset(asked_digests(flashcard)),
+            self._texts(index - 1, flashcard.path),
+            self._texts(index + 1, flashcard.path),
         )
 
     def _texts(self, index: int, path: VaultPath) -> tuple[str, str] | None:

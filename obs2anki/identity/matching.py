@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from obs2anki import diagnostics
-from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath
+from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath, maker
 
 if TYPE_CHECKING:
     from obs2anki.identity.words import Compared, Words
@@ -96,6 +96,9 @@ class _Old:
         return _texts_of(self.entry)
 
 
+make_candidate, _make_old = maker(Candidate), maker(_Old)
+
+
 def _texts_of(entry: Entry) -> Texts:
     return entry.question_digest, entry.answer_digest
 
@@ -158,8 +161,8 @@ class _Pools:
     @cached_property
     def texts(self) -> frozenset[str]:
         """Digests of questions and answers that are unmatched: no others are ever counted."""
-        unmatched = (*self.olds.values(), *self.gone.values(), *self.new.values())
-        return frozenset(text for one in unmatched for text in one.texts)
+        olds = (text for pool in (self.olds, self.gone) for o in pool.values() for text in o.texts)
+        return frozenset((*olds, *(text for c in self.new.values() for text in c.texts)))
 
     @cached_property
     def then(self) -> Counter[Hashable]:
@@ -296,13 +299,13 @@ def _olds(
         for order, entry in enumerate([*live, *rest]):
             inside = order < len(live)
             result.append(
-                _Old(
-                    entry=entry,
-                    cloze=entry.type is FlashcardType.CLOZE,
-                    path=renamed.get(path, path),
-                    order=order,
-                    before=live[order - 1] if inside and order else None,
-                    after=live[order + 1] if inside and order + 1 < len(live) else None,
+                _make_old(
+                    entry,
+                    entry.type is FlashcardType.CLOZE,
+                    renamed.get(path, path),
+                    order,
+                    live[order - 1] if inside and order else None,
+                    live[order + 1] if inside and order + 1 < len(live) else None,
                 )
             )
     return result
