@@ -19,6 +19,7 @@ DEEPEST_DECK = 11
 """Levels of decks; one more aborts the whole import."""
 
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_DROPPED_ASCII = bytes(code for code in range(128) if _DROPPED.match(chr(code)))
 
 
 def clean(text: str) -> str:
@@ -33,10 +34,11 @@ def clean(text: str) -> str:
 def clean_fields(fields: tuple[str, ...]) -> list[str]:
     """`clean` for each; a look at all of them at once is enough for most notes."""
     together = "".join(fields)
-    harmless = together.isprintable() or not _DROPPED.search(together)
-    if harmless and (together.isascii() or unicodedata.is_normalized("NFC", together)):
-        return list(fields)  # a part of a text in NFC is in NFC
-    return [clean(field) for field in fields]
+    if together.isascii():
+        harmless = len(together.encode().translate(None, _DROPPED_ASCII)) == len(together)
+    else:  # a part of a text in NFC is in NFC
+        harmless = unicodedata.is_normalized("NFC", together) and not _DROPPED.search(together)
+    return list(fields) if harmless else [clean(field) for field in fields]
 
 
 @lru_cache(maxsize=10_000)

@@ -103,7 +103,7 @@ class Field:
 
     def row(self, path: VaultPath) -> tuple[Yield, Row]:
         """What a document yields, and the same for the cache, with all that it depends on."""
-        mark = vault.stamp(self.contents.file(path))
+        mark = self.contents.stamp(path)
         one = self.yielded(path)
         _, said = self.read(path)
         others = (other for other in one.documents if other != path)
@@ -114,7 +114,7 @@ class Field:
             # What was to be said of reading it is not seen in its text.
             "" if said else self.digest(path),
             {other: self.digest(other) for other in others},
-            {file: vault.stamp(self.contents.file(file)) for file in files},
+            {file: self.contents.stamp(file) for file in files},
             rows.packed(one, self.contents.root),
         )
         return one, row

@@ -258,4 +258,5 @@ def is_break(line: str) -> bool:
 
 def normalised(text: str) -> str:
     """A text for comparing: NFC, runs of white space as one space, none at the ends."""
-    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
+    made = " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
+    return text if made == text else made  # one text takes less memory than two equal ones

@@ -328,7 +328,7 @@ def _fields(
         "Vault": namespace,
     }
     values["State"] = _state(values, flashcard.tags, made.deck)
-    return tuple(values.get(name, "") for name in FIELDS[notetype])
+    return tuple([values.get(name, "") for name in FIELDS[notetype]])
 
 
 def _state(fields: Mapping[str, str], tags: tuple[str, ...], deck: DeckName) -> str:

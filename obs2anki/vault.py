@@ -70,6 +70,10 @@ class Contents:
         """Where a file of the vault lies on the disk."""
         return self.root / self.spelt.get(path, path)
 
+    def stamp(self, path: VaultPath) -> str:
+        """What a change of a file would change (`stamp`)."""
+        return stamp(f"{self.root}/{self.spelt.get(path, path)}")
+
     def source(self, path: VaultPath) -> tuple[Source | None, list[Diagnostic]]:
         """A document, or None if it cannot be read, and what is to be said of reading it."""
         disk = self.spelt.get(path, path)
@@ -481,10 +485,13 @@ def _bytes(path: str | Path) -> bytes:
     binary, at_once = getattr(os, "O_BINARY", 0), getattr(os, "O_NONBLOCK", 0)
     descriptor = os.open(path, os.O_RDONLY | binary | at_once)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        told = os.fstat(descriptor)
+        if not stat.S_ISREG(told.st_mode):
             raise OSError("it is no file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
+        pieces: list[bytes] = []
+        while piece := os.read(descriptor, told.st_size + 1):
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
     finally:
         os.close(descriptor)
 

@@ -9,10 +9,10 @@ at in any order and in several processes, and what one yielded holds until it ch
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 from obs2anki import (
     check,
@@ -303,7 +303,8 @@ class Bench:
             return ""
         at = flashcard.path, _headings(flashcard)
         if at not in self.contexts:
-            self.contexts[at] = render.context(PurePosixPath(at[0]).stem, at[1])
+            title, _ = posixpath.splitext(posixpath.basename(at[0]))
+            self.contexts[at] = render.context(title, at[1])
         return self.contexts[at]
 
     def _source(self, flashcard: Flashcard, place: render.Place) -> str:
