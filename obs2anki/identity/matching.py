@@ -395,25 +395,27 @@ def _same_question(pools: _Pools) -> None:
     """Same document and question, answered anew; the headings decide between equals.
 
     A question that stands there several times ("Symptoms?") says little by itself, and a short
-    one only below the same headings.
+    one only below the same headings. One that had left may be back.
     """
-    _unique(
-        pools,
-        pools.olds,
-        lambda o: (
-            _says_enough(o.entry.question)
-            and pools.alone(o.cloze, o.path, "question", o.entry.question_digest)
-        ),
-        lambda c: (
-            _says_enough(c.question) and pools.alone(c.cloze, c.path, "question", c.question_digest)
-        ),
-    )
-    _unique(
-        pools,
-        pools.olds,
-        lambda o: pools.alone(o.cloze, o.path, o.entry.context_digest, o.entry.question_digest),
-        lambda c: pools.alone(c.cloze, c.path, c.context_digest, c.question_digest),
-    )
+    for pool in (pools.olds, pools.gone):
+        _unique(
+            pools,
+            pool,
+            lambda o: (
+                _says_enough(o.entry.question)
+                and pools.alone(o.cloze, o.path, "question", o.entry.question_digest)
+            ),
+            lambda c: (
+                _says_enough(c.question)
+                and pools.alone(c.cloze, c.path, "question", c.question_digest)
+            ),
+        )
+        _unique(
+            pools,
+            pool,
+            lambda o: pools.alone(o.cloze, o.path, o.entry.context_digest, o.entry.question_digest),
+            lambda c: pools.alone(c.cloze, c.path, c.context_digest, c.question_digest),
+        )
 
 
 def _answered_anew(pools: _Pools) -> None:
