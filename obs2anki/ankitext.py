@@ -27,18 +27,23 @@ def clean(text: str) -> str:
 
     Anki drops the others in silence, but for \x1f and lone surrogates: those abort the import.
     """
-    text = _DROPPED.sub("", text)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if not text.isascii():
+        return _clean_beyond_ascii(text)
+    if text.isprintable() or len(text.encode().translate(None, _DROPPED_ASCII)) == len(text):
+        return text
+    return _DROPPED.sub("", text)
+
+
+@lru_cache(maxsize=256)  # many flashcards stand below one heading
+def _clean_beyond_ascii(text: str) -> str:
+    if not text.isprintable():
+        text = _DROPPED.sub("", text)
+    return unicodedata.normalize("NFC", text)
 
 
 def clean_fields(fields: tuple[str, ...]) -> list[str]:
-    """`clean` for each; a look at all of them at once is enough for most notes."""
-    together = "".join(fields)
-    if together.isascii():
-        harmless = len(together.encode().translate(None, _DROPPED_ASCII)) == len(together)
-    else:  # a part of a text in NFC is in NFC
-        harmless = unicodedata.is_normalized("NFC", together) and not _DROPPED.search(together)
-    return list(fields) if harmless else [clean(field) for field in fields]
+    """`clean` for each."""
+    return [clean(field) for field in fields]
 
 
 @lru_cache(maxsize=10_000)

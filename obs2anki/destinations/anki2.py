@@ -55,7 +55,8 @@ def database(plan: Plan) -> sqlite3.Connection:
     no card or too few fields, a media file's name is a path. Anki would add such notes and never
     find them again, or refuse the whole package.
     """
-    connection = sqlite3.connect("")
+    # Another thread may read it, once it is filled.
+    connection = sqlite3.connect("", check_same_thread=False)
     try:
         Collection(plan).write_to_db(connection.cursor(), MOD, iter(()))
         connection.commit()

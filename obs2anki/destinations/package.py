@@ -22,6 +22,7 @@ import stat
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,17 +90,32 @@ class Package:
             there = _there(self.path, self.memory)
             _clear(_target(self.path).parent)
             with closing(anki2.database(plan)) as connection:
-                wanted = None
-                if there is not None or self.memory is not None:
+                if there is None:
+                    delivery = _first(plan)
+                    self._begin(connection, plan.media)
+                else:
                     wanted = _contents(connection, _sizes(plan.media))
-                delivery = _first(plan)
-                if there is not None and wanted is not None:
                     delivery = _difference(there, wanted)
-                if delivery.written:
-                    _put(self.path, connection, plan.media)
-                if wanted is not None and self.memory is not None and there != wanted:
-                    _keep(self.memory, self.path, wanted)
+                    if delivery.written:
+                        _put(self.path, connection.serialize(), plan.media)
+                        self._keep(wanted)
             return replace(delivery, size=self.path.stat().st_size)
+
+    def _begin(self, connection: sqlite3.Connection, media: Iterable[Media]) -> None:
+        """Write the package where none was; what it holds is told while it is deflated."""
+        collection = connection.serialize()
+        if self.memory is None:
+            return _put(self.path, collection, media)
+        with ThreadPoolExecutor(1) as beside:
+            held = beside.submit(_contents, connection, _sizes(media))
+            _put(self.path, collection, media)
+        self._keep(held.result())
+
+    def _keep(self, held: Contents) -> None:
+        """Keep in mind what the package holds now."""
+        if self.memory is not None:
+            told = (_digest_of(self.path), held.notes, held.cards, held.frame, held.media)
+            self.memory.keep_note(HELD, msgspec.json.encode(told).decode())
 
     def compare(self, plan: Plan, *, ignore_mod: bool = False) -> Delivery:
         """What `deliver` would do, without doing it; `written` says whether it would write.
@@ -173,12 +189,6 @@ HELD = "deck"
 """The name under which it is kept what a package holds."""
 
 _HELD = msgspec.json.Decoder(tuple[str, dict[str, tuple[int, str]], str, str, dict[str, int]])
-
-
-def _keep(memory: Memory, path: Path, held: Contents) -> None:
-    """Keep what the package at `path` holds now."""
-    told = (_digest_of(path), held.notes, held.cards, held.frame, held.media)
-    memory.keep_note(HELD, msgspec.json.encode(told).decode())
 
 
 def _kept(memory: Memory, path: Path) -> Contents | None:
@@ -288,7 +298,7 @@ def _sizes(media: Iterable[Media]) -> dict[str, int]:
 # ---------------------------------------------------------------- writing it
 
 
-def _put(path: Path, connection: sqlite3.Connection, media: Iterable[Media]) -> None:
+def _put(path: Path, collection: bytes, media: Iterable[Media]) -> None:
     """Write the package aside, then put it in the place of `path` in one step."""
     if path.exists() and not os.access(path, os.W_OK):
         raise Obs2ankiError(
@@ -299,7 +309,7 @@ def _put(path: Path, connection: sqlite3.Connection, media: Iterable[Media]) -> 
     aside, file = _aside(target.parent)
     try:
         with file:
-            _write(file, connection, media)
+            _write(file, collection, media)
             file.flush()
             os.fsync(file.fileno())
             if target.exists():
@@ -373,13 +383,13 @@ def _settle(folder: Path) -> None:
             os.close(handle)
 
 
-def _write(file: IO[bytes], connection: sqlite3.Connection, media: Iterable[Media]) -> None:
+def _write(file: IO[bytes], collection: bytes, media: Iterable[Media]) -> None:
     """The zip; its members have no time of their own, so the same plan gives the same bytes."""
     numbered = list(enumerate(sorted({item.name: item for item in media}.values(), key=_name)))
     names = {str(number): item.name for number, item in numbered}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as package:
         with package.open(COLLECTION, "w", force_zip64=True) as member:
-            member.write(connection.serialize())
+            member.write(collection)
         with package.open(MEDIA, "w") as member:
             member.write(json.dumps(names, ensure_ascii=False).encode())
         for number, item in numbered:
