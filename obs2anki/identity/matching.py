@@ -766,7 +766,7 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if same == "question" and not _says_enough(text):
         alone = alone and old.entry.context_digest == new.context_digest
     only = alone and pools.alone(False, None, same, digest) is not None
-    beside = pools.beside(old, new)
+    beside = pools.beside(old, new) or int(pools.between(old, new))
     doubt = _doubtful(pools, old, new)
     if beside and not doubt and _is_in_place(old, new, same, alone, beside, text, other):
         return 0.0
