@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -52,7 +53,7 @@ def digest_of_file(file: Path) -> str:
 def key(*values: object) -> str:
     """A short name for settings and the like, and for the program that makes something of them."""
     made_by = (FORMAT, __version__, sys.version, platform.machine(), unicodedata.unidata_version)
-    return digest(_spelled((*made_by, _libraries(), *values)))
+    return digest(_spelled((*made_by, _libraries(), _program(), *values)))
 
 
 def _libraries() -> tuple[str, ...]:
@@ -60,6 +61,17 @@ def _libraries() -> tuple[str, ...]:
     from importlib import metadata
 
     return tuple(metadata.version(name) for name in ("comrak", "nh3", "google-re2"))
+
+
+@lru_cache(maxsize=1)  # what runs is what was there at first
+def _program() -> tuple[tuple[str, int, int], ...]:
+    """What the disk says of this program's own files: they may change without the version."""
+    try:
+        files = sorted(Path(__file__).parent.rglob("*.py"))
+        stats = [(file.name, file.stat()) for file in files]
+    except OSError:
+        return ()  # it runs from an archive
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in stats)
 
 
 def _spelled(value: object) -> str:

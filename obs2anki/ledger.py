@@ -362,7 +362,7 @@ def save(file: Path, ledger: Ledger) -> None:
         with suppress(FileNotFoundError):
             _aside(file).unlink()  # of a run that was killed
         with suppress(FileNotFoundError):
-            if file.read_bytes() == content:
+            if file.stat().st_size == len(content) and file.read_bytes() == content:
                 return
         file.parent.mkdir(parents=True, exist_ok=True)
         attributes = file.parent / ".gitattributes"

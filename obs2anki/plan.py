@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import lru_cache
+from operator import itemgetter
 from typing import TypeVar
 
 from obs2anki import check, cloze, diagnostics, identity, schedule, yields
@@ -327,14 +328,23 @@ def _fields(
         "Id": identity.note_id(guid),
         "Vault": namespace,
     }
-    values["State"] = _state(values, flashcard.tags, made.deck)
+    values["State"] = _state(notetype, values, flashcard.tags, made.deck)
     return tuple([values.get(name, "") for name in FIELDS[notetype]])
 
 
-def _state(fields: Mapping[str, str], tags: tuple[str, ...], deck: DeckName) -> str:
+def _state(
+    notetype: Notetype, fields: Mapping[str, str], tags: tuple[str, ...], deck: DeckName
+) -> str:
     """Digests of fields, tags and deck: what obs2anki wrote last, for a later comparison."""
-    content = clean_fields(tuple(fields[name] for name in sorted(fields)))
-    return " ".join((identity.digest(*content), _digest(tags), _digest((deck,))))
+    content = clean_fields(_TOLD[notetype](fields))
+    return f"{identity.digest(*content)} {_digest(tags)} {_digest((deck,))}"
+
+
+_TOLD = {
+    Notetype.BASIC: itemgetter("Back", "Context", "Front", "Id", "Reverse", "Source", "Vault"),
+    Notetype.CLOZE: itemgetter("Context", "Id", "Source", "Text", "Vault"),
+}
+"""The fields that State tells of, by their names in alphabetical order."""
 
 
 @lru_cache(maxsize=4096)  # many notes have the same tags, or the same deck
