@@ -64,10 +64,11 @@ def test_version_is_the_package_s(capsys: Capture) -> None:
     assert (done.code, done.out) == (0, f"obs2anki {__version__}\n")
 
 
-def test_python_m_is_the_same_command(folder: Path) -> None:
-    code = "import runpy; sys.argv[0] = 'obs2anki'; runpy.run_module('obs2anki', None, '__main__')"
-    done = ended(child(["--version"], folder, code))
-    assert (done.code, done.out) == (0, f"obs2anki {__version__}\n")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["export"]])
+def test_python_m_is_the_same_command(arguments: list[str], folder: Path) -> None:
+    named = "sys.argv[0] = 'obs2anki'"
+    module = f"import runpy; {named}; runpy.run_module('obs2anki', None, '__main__')"
+    assert ended(child(arguments, folder, module)) == ended(child(arguments, folder, named))
 
 
 @pytest.mark.parametrize(
