@@ -766,15 +766,16 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if same == "question" and not _says_enough(text):
         alone = alone and old.entry.context_digest == new.context_digest
     only = alone and pools.alone(False, None, same, digest) is not None
-    beside = pools.beside(old, new) or int(pools.between(old, new))
+    beside = pools.beside(old, new)
+    in_place = beside > 0 or pools.between(old, new)
     doubt = _doubtful(pools, old, new)
-    if beside and not doubt and _is_in_place(old, new, same, alone, beside, text, other):
+    if in_place and not doubt and _stayed(old, new, same, alone, beside, text, other):
         return 0.0
     if only and _says_enough(text) and not doubt:
         return 0.25
     if doubt:
         return 0.9
-    if not beside:
+    if not in_place:
         return 0.8 if alone or same == "answer" else 0.9
     if other.only_grown:
         return 0.35 if alone or same == "answer" else 0.9
@@ -785,14 +786,16 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     return 0.8 if alone else 0.85
 
 
-def _is_in_place(
+def _stayed(
     old: _Old, new: Candidate, same: str, alone: bool, beside: int, text: str, other: Compared
 ) -> bool:
-    """Whether a flashcard stands where it stood, and one side of it is the same.
+    """Whether a flashcard, about where one stood that has a side with it in common, is that one.
 
     An answer such as Yes says little: then much of the question has to be the same as well.
     """
-    if alone and (_says_enough(text) or other.kept > _MOST_WORDS):
+    if alone and beside and _says_enough(text):
+        return True
+    if alone and other.kept > _MOST_WORDS and (beside == 2 or other.telling_kept):
         return True
     if beside < 2:
         return False
