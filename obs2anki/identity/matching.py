@@ -730,7 +730,7 @@ def _basic_likeness(
     elif beside and _nearly_same(old, new, question, answer):
         needed = 0.3
     else:
-        needed = 0.8
+        needed = 0.9
     return max(sure, 0.01) if weaker >= needed else 0.0
 
 
