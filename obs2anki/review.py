@@ -197,6 +197,8 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
 
 def _integer(text: str) -> int | None:
     """JavaScript's parseInt: the digits at the start."""
+    if text.isdigit() and text.isascii() and len(text) <= 15:
+        return int(text)
     match = _INTEGER.match(text)
     return int(match[1]) if match else None
 
