@@ -19,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from io import BytesIO
+from itertools import chain
 from json.encoder import encode_basestring as _quoted  # one text as JSON
 from pathlib import Path
 
@@ -299,11 +301,14 @@ def _ordinals(value: object) -> tuple[Ordinal, ...]:
 # ---------------------------------------------------------------- writing
 
 
-def text_of(ledger: Ledger) -> str:
+def content_of(ledger: Ledger) -> bytes:
     """The ledger as its file holds it."""
     header = {"obs2anki": VERSION, "namespace": ledger.namespace, "vault": ledger.vault}
     first = _encodable(json.dumps(header, ensure_ascii=False))
-    return "".join(f"{line}\n" for line in (first, *map(_line, ledger.entries)))
+    content = BytesIO()  # which holds a large one only once
+    for line in chain((first,), map(_line, ledger.entries)):
+        content.write(f"{line}\n".encode())
+    return content.getvalue()
 
 
 def _line(entry: Entry) -> str:
@@ -357,7 +362,7 @@ def save(file: Path, ledger: Ledger) -> None:
 
     Raises Obs2ankiError where it cannot be written; the file that was there is then as it was.
     """
-    content = text_of(ledger).encode("utf-8")
+    content = content_of(ledger)
     try:
         with suppress(FileNotFoundError):
             _aside(file).unlink()  # of a run that was killed

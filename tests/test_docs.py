@@ -551,7 +551,8 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 
 @pytest.mark.parametrize(("heading", "line"), [("## The first line", 0), ("## A flashcard", 1)])
 def test_every_key_of_the_ledger_is_documented_with_its_type(heading: str, line: int) -> None:
-    lines = ledger.text_of(ledger.Ledger("obs2anki", "Geography", (ENTRY,))).splitlines()
+    held = ledger.Ledger("obs2anki", "Geography", (ENTRY,))
+    lines = ledger.content_of(held).decode().splitlines()
     value = json.loads(lines[line])
     table = section(read(REFERENCE / "ledger.md"), heading)
     written = {codes_in(row[0])[0]: row[1] for row in rows(table) if codes_in(row[0])}
@@ -565,7 +566,7 @@ def test_the_ledger_that_is_shown_is_one(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").write_text(shown, "utf-8")
     held = ledger.read(tmp_path / "ledger.jsonl")
     assert held is not None
-    assert ledger.text_of(held) == shown
+    assert ledger.content_of(held).decode() == shown
     optional = [(bool(entry.ordinals), bool(entry.gone)) for entry in held.entries]
     assert {(True, False), (False, True), (False, False)} <= set(optional)
 

@@ -105,7 +105,7 @@ def read(content: str | bytes) -> Ledger | None:
 
 
 def lines_of(one: Ledger) -> list[str]:
-    return ledger.text_of(one).splitlines()
+    return ledger.content_of(one).decode().splitlines()
 
 
 # ---------------------------------------------------------------- there and back
@@ -124,7 +124,7 @@ def test_a_ledger_that_was_read_is_written_as_the_same_bytes(one: Ledger) -> Non
 
 @given(ledgers, st.randoms(use_true_random=False))
 def test_lines_in_any_order_read_the_same(one: Ledger, chance: random.Random) -> None:
-    lines = ledger.text_of(one).split("\n")
+    lines = ledger.content_of(one).decode().split("\n")
     chance.shuffle(lines)
     assert read("\n".join(lines)) == one
 
@@ -179,14 +179,14 @@ def test_the_next_save_heals_what_a_merge_left(tmp_path: Path) -> None:
     known = ledger.read(file)
     assert known is not None
     ledger.save(file, known)
-    assert file.read_text("utf-8") == ledger.text_of(some(newer))
+    assert file.read_bytes() == ledger.content_of(some(newer))
 
 
 # ---------------------------------------------------------------- what editors and versions do
 
 
 def test_line_ends_of_windows_and_a_mark_of_byte_order_do_no_harm() -> None:
-    text = ledger.text_of(some(ENTRY))
+    text = ledger.content_of(some(ENTRY)).decode()
     assert read("\ufeff" + text) == some(ENTRY)
     assert read(text.replace("\n", "\r\n")) == some(ENTRY)
     assert read("\ufeff" + text.replace("\n", "\r\n") + "\r\n\r\n") == some(ENTRY)
@@ -379,7 +379,7 @@ def test_a_ledger_that_changes_is_replaced_and_never_written_into(tmp_path: Path
     ledger.save(file, some(ENTRY))
     with file.open("rb") as old:
         ledger.save(file, some())
-        assert old.read().decode() == ledger.text_of(some(ENTRY))
+        assert old.read() == ledger.content_of(some(ENTRY))
     assert ledger.read(file) == some()
 
 
@@ -416,7 +416,7 @@ def test_what_a_killed_run_left_is_cleared_away_and_no_link_is_followed(tmp_path
     ledger.save(file, some(ENTRY))
     assert held(tmp_path) == {
         "outside": b"untouched",
-        "v/ledger.jsonl": ledger.text_of(some(ENTRY)).encode(),
+        "v/ledger.jsonl": ledger.content_of(some(ENTRY)),
     }
 
 

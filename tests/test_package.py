@@ -397,7 +397,7 @@ def test_a_full_disk_leaves_the_old_deck_and_nothing_else(tmp_path: Path) -> Non
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
     done = child(DELIVER.format(before=limit), deck)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"There is no room on the disk for {deck}")
+    assert done.stdout.startswith("There is no room on the disk")
     assert held(tmp_path) == before
 
 

@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from itertools import starmap
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import genanki
 
 from obs2anki.ankitext import clean_deck, clean_fields, clean_tag
 from obs2anki.data import Card, CardState, DeckName, Note, Notetype, Plan, Scheduling
+from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, MOD, Field, Template
 
 FIRST_DAY = date(2014, 9, 19)
@@ -46,22 +51,75 @@ TYPE_AND_QUEUE = {
 Row = tuple[int | str, ...]
 
 
-def database(plan: Plan) -> sqlite3.Connection:
-    """The collection that holds the notes of `plan`, in a file without a name; to be closed.
+PIECE = 1 << 20
+"""Bytes of a collection that are in memory at one time."""
 
-    A large one takes no memory, and a run that is killed leaves none behind.
 
-    Raises ValueError where the plan breaks a promise: a GUID is empty or given twice, a note has
+class Database(sqlite3.Connection):
+    """A collection in a file, which has no name any more: a run that is killed leaves none."""
+
+    file: BinaryIO | None = None
+    """Where it lies; None where a file that is open must keep its name."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes of what was committed, one piece after the other."""
+        if self.file is None:
+            yield self.serialize()
+            return
+        self.file.seek(0)
+        first = self.file.read(100)
+        # In a file SQLite counts the changes and notes its own version, in memory it does not.
+        yield first[:24] + bytes(4) + first[28:92] + bytes(8)
+        while piece := self.file.read(PIECE):
+            yield piece
+
+    def close(self) -> None:
+        """Remove it."""
+        super().close()
+        if self.file is not None:
+            self.file.close()
+
+
+def _nameless() -> Database:
+    """An empty database that takes little memory, however much is written to it."""
+    if os.name != "posix":
+        return sqlite3.connect("", check_same_thread=False, factory=Database)
+    handle, place = tempfile.mkstemp(prefix="obs2anki-")
+    file = os.fdopen(handle, "rb", buffering=0)
+    try:
+        # Another thread may read it, once it is filled.
+        made = sqlite3.connect(place, check_same_thread=False, factory=Database)
+        made.file = file
+        made.execute("PRAGMA journal_mode = OFF")
+        made.execute("PRAGMA synchronous = OFF")
+        made.execute("BEGIN EXCLUSIVE")  # until then SQLite has not opened the file
+        made.rollback()
+    finally:
+        Path(place).unlink()
+    return made
+
+
+def database(plan: Plan) -> Database:
+    """The collection that holds the notes of `plan`; to be closed.
+
+    Raises Obs2ankiError where the folder for temporary files takes no more, and
+    ValueError where the plan breaks a promise: a GUID is empty or given twice, a note has
     no card or too few fields, a media file's name is a path. Anki would add such notes and never
     find them again, or refuse the whole package.
     """
-    # Another thread may read it, once it is filled.
-    connection = sqlite3.connect("", check_same_thread=False)
+    connection = _nameless()
     try:
         Collection(plan).write_to_db(connection.cursor(), MOD, iter(()))
         connection.commit()
-    except BaseException:
-        connection.close()
+    except BaseException as error:
+        with suppress(sqlite3.Error):
+            connection.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise Obs2ankiError(
+                f"There is no room on the disk for temporary files in {tempfile.gettempdir()}; "
+                "a deck that was there is as it was. Free some space, or name another folder: "
+                "TMPDIR=..."
+            ) from error
         raise
     return connection
 

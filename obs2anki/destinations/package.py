@@ -97,18 +97,17 @@ class Package:
                     wanted = _contents(connection, _sizes(plan.media))
                     delivery = _difference(there, wanted)
                     if delivery.written:
-                        _put(self.path, connection.serialize(), plan.media)
+                        _put(self.path, connection, plan.media)
                         self._keep(wanted)
             return replace(delivery, size=self.path.stat().st_size)
 
-    def _begin(self, connection: sqlite3.Connection, media: Iterable[Media]) -> None:
+    def _begin(self, connection: anki2.Database, media: Iterable[Media]) -> None:
         """Write the package where none was; what it holds is told while it is deflated."""
-        collection = connection.serialize()
         if self.memory is None:
-            return _put(self.path, collection, media)
+            return _put(self.path, connection, media)
         with ThreadPoolExecutor(1) as beside:
             held = beside.submit(_contents, connection, _sizes(media))
-            _put(self.path, collection, media)
+            _put(self.path, connection, media)
         self._keep(held.result())
 
     def _keep(self, held: Contents) -> None:
@@ -298,7 +297,7 @@ def _sizes(media: Iterable[Media]) -> dict[str, int]:
 # ---------------------------------------------------------------- writing it
 
 
-def _put(path: Path, collection: bytes, media: Iterable[Media]) -> None:
+def _put(path: Path, collection: anki2.Database, media: Iterable[Media]) -> None:
     """Write the package aside, then put it in the place of `path` in one step."""
     if path.exists() and not os.access(path, os.W_OK):
         raise Obs2ankiError(
@@ -383,13 +382,14 @@ def _settle(folder: Path) -> None:
             os.close(handle)
 
 
-def _write(file: IO[bytes], collection: bytes, media: Iterable[Media]) -> None:
+def _write(file: IO[bytes], collection: anki2.Database, media: Iterable[Media]) -> None:
     """The zip; its members have no time of their own, so the same plan gives the same bytes."""
     numbered = list(enumerate(sorted({item.name: item for item in media}.values(), key=_name)))
     names = {str(number): item.name for number, item in numbered}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as package:
         with package.open(COLLECTION, "w", force_zip64=True) as member:
-            member.write(collection)
+            for piece in collection.pieces():
+                member.write(piece)
         with package.open(MEDIA, "w") as member:
             member.write(json.dumps(names, ensure_ascii=False).encode())
         for number, item in numbered:
