@@ -300,6 +300,18 @@ def test_a_cache_of_another_version_is_not_used(
     assert read
 
 
+def test_a_program_whose_files_have_changed_has_another_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    monkeypatch.setattr(cache, "_program", cache._program.__wrapped__)  # asked anew each time
+    keys = []
+    for text in ("as it was", "as it was pulled"):
+        (tmp_path / "markdown.py").write_text(text)
+        keys += [cache.key(), cache.key()]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+
+
 def test_caches_of_vaults_that_are_no_more_are_removed(tmp_path: Path) -> None:
     caches = tmp_path / "caches"
     for name in ("gone", "stays", "young"):

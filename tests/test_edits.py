@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
 
 from benchmarks import edits, identity
 from benchmarks.drafts import PLAIN, PLUGIN, extracted, vault
+from obs2anki import identity as assigning
+from obs2anki.data import Diagnostic, Entry
+from obs2anki.identity.matching import Candidates, Settled, match
+
+Matched = tuple[dict[int, Entry], list[Diagnostic]]
 
 KINDS = tuple(edits.SESSIONS)
 SEEDS = {1: PLUGIN, 2: PLAIN}
@@ -59,3 +65,25 @@ def test_an_export_that_follows_another_changes_nothing(kind: str) -> None:
         assert len(set(guids)) == len(pairs)
         assert ledger.export(pairs) == guids
         assert ledger.entries == entries
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_that_are_settled_at_once_come_out_as_one_by_one(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[int] = []
+
+    def both(candidates: Candidates, entries: Sequence[Entry], known: Settled) -> Matched:
+        settled.append(len(known))
+        result = match(candidates, entries, known)
+        assert result == match(candidates, entries)
+        return result
+
+    monkeypatch.setattr(assigning, "match", both)
+    state, author = vault(2, FLASHCARDS, 4 * DOCUMENTS)
+    ledger = identity.Ledger()
+    ledger.export(extracted(state, PLUGIN))
+    for after in edits.after(kind, state, author):
+        ledger.export(extracted(after, PLUGIN))
+        ledger.export(extracted(after, PLUGIN))
+    assert any(settled)
