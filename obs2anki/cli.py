@@ -31,12 +31,12 @@ from obs2anki.terminal import Waiting, columns, harmless, wants_colour
 if TYPE_CHECKING:
     from types import FrameType
 
-    from obs2anki import watch
+    from obs2anki import build, watch
     from obs2anki.data import Diagnostic
     from obs2anki.deeds import Changes
     from obs2anki.report import Report, Wording
     from obs2anki.rest import Said
-    from obs2anki.syncing import Session
+    from obs2anki.syncing import Session, Synced
 
 DONE, FINDINGS, IMPOSSIBLE, BUG = 0, 1, 2, 3
 STOPPED = 128
@@ -90,6 +90,49 @@ Timezone = Annotated[
         metavar="TZ",
         help="Your time zone, such as Europe/Lisbon; default: this machine's.",
     ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="The Anki profile, where you have several."),
+]
+AnkisFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--collection",
+        metavar="PATH",
+        readable=False,
+        help="Anki's collection.anki2; default: that of your Anki profile.",
+    ),
+]
+SyncServer = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="[URL]",
+        help="AnkiWeb, or the sync server at URL; no Anki is needed here.",
+    ),
+]
+RunningAnki = Annotated[
+    str | None,
+    typer.Option(
+        "--connect",
+        metavar="[URL]",
+        help="The Anki that runs, through its add-on AnkiConnect, here or at URL.",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+class PreferOption(StrEnum):
+    """Whose text stays where both sides were edited."""
+
+    VAULT = "vault"
+    ANKI = "anki"
+
+
+Preference = Annotated[
+    PreferOption | None,
+    typer.Option("--prefer", help="Whose text stays where a flashcard was edited in both."),
 ]
 
 
@@ -199,25 +242,65 @@ def watch_(
             help="How often --poll looks; default: every 2 seconds.",
         ),
     ] = None,
+    sync: Annotated[
+        bool,
+        typer.Option("--sync", help="Have Anki itself follow; with -o, write the deck as well."),
+    ] = False,
+    collection: AnkisFile = None,
+    profile: Profile = None,
+    server: SyncServer = None,
+    connect: RunningAnki = None,
+    yes: Yes = False,
+    prefer: Preference = None,
 ) -> None:
-    """Keep the deck up to date: export after every change, until Ctrl-C."""
+    """Keep the deck up to date: export, or sync, after every change, until Ctrl-C."""
     from obs2anki import build, cache, watch
 
     if interval is not None and not poll:
         raise typer.BadParameter("--interval says how often --poll looks; give both.")
+    where = Where(collection, profile, server, connect, often=True)
+    _refuse_several(where)
+    if not sync and (yes or prefer is not None or where.names_one):
+        raise typer.BadParameter("These options say how --sync is to be done; give it, too.")
     request = build.Request(vault, output, cache=cache.folder())
 
-    def once(deed: build.Deed) -> build.Outcome:
+    def once(deed: Callable[[build.Round], watch.Done]) -> watch.Done:
         with Waiting(sys.stderr) as waiting:
             return build.run(request, deed, waiting.watch, watch.PATIENCE)
 
-    waker = watch.Poll(interval or watch.POLL) if poll else watch.Events()
+    loop = watch.Watch(
+        vault,
+        once,
+        _Voice(vault),
+        watch.Poll(interval or watch.POLL) if poll else watch.Events(),
+        exports=not sync or output is not None,
+        follow=_following(vault, where, yes, prefer) if sync else None,
+        vigil=watch.Vigil(pace=watch.Pace() if server is None else watch.POLITE),
+    )
     with _settings_seen_from_here(vault):
-        watch.Watch(vault, once, _Voice(vault), waker).run()
+        loop.run()
+
+
+def _following(
+    vault: Path, where: Where, yes: bool, prefer: PreferOption | None
+) -> Callable[[build.Round], Synced]:
+    """What has the Anki that the options name follow one round after the other."""
+    from obs2anki import syncing
+    from obs2anki.deeds import Prefer
+    from obs2anki.reconcile import Wishes
+
+    wishes = Wishes(Prefer(prefer) if prefer is not None else None)
+    terms = syncing.Terms(lambda _: yes, wishes)
+    nobody = Questions(None, lambda _: yes, lambda _: None)
+
+    def follow(round_: build.Round) -> Synced:
+        return syncing.follow(round_, _session(vault, where, nobody), terms)
+
+    return follow
 
 
 class _Voice:
-    """Says what a watch does: a line for each export on stdout, all else on stderr."""
+    """Says what a watch does: a line for each deck and sync on stdout, all else on stderr."""
 
     def __init__(self, vault: Path) -> None:
         self._vault = vault
@@ -226,13 +309,17 @@ class _Voice:
     def say(self, sentence: str) -> None:
         _say([f"{_time()} {harmless(sentence)}\n"], sys.stderr)
 
-    def exported(self, export: watch.Export) -> None:
+    def done(self, news: watch.News) -> None:
         from obs2anki import report
 
-        _say_findings(export.findings, _wording(self._vault))
-        told = report.line(export.outcome, export.changed, export.seconds, export.first)
-        if told is not None:
-            _say([f"{_time()} {told}\n"], sys.stdout)
+        _say_findings(news.findings, _wording(self._vault))
+        what, how = news.done, (news.changed, news.seconds, news.first)
+        told = [report.line(what.exported, *how)] if what.exported is not None else []
+        if what.synced is not None and not news.repeated:
+            from obs2anki import syncing
+
+            told.append(syncing.line(what.synced, *how))
+        _say((f"{_time()} {line}\n" for line in told if line is not None), sys.stdout)
 
     def failed(self, error: Exception) -> None:
         try:
@@ -349,45 +436,6 @@ def adopt(
     _say(_lines(adoption.text(adopted, source, wording)), sys.stdout)
 
 
-Profile = Annotated[
-    str | None,
-    typer.Option("--profile", metavar="NAME", help="The Anki profile, where you have several."),
-]
-AnkisFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--collection",
-        metavar="PATH",
-        readable=False,
-        help="Anki's collection.anki2; default: that of your Anki profile.",
-    ),
-]
-SyncServer = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        metavar="[URL]",
-        help="AnkiWeb, or the sync server at URL; no Anki is needed here.",
-    ),
-]
-RunningAnki = Annotated[
-    str | None,
-    typer.Option(
-        "--connect",
-        metavar="[URL]",
-        help="The Anki that runs, through its add-on AnkiConnect, here or at URL.",
-    ),
-]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
-
-
-class PreferOption(StrEnum):
-    """Whose text stays where both sides were edited."""
-
-    VAULT = "vault"
-    ANKI = "anki"
-
-
 @app.command()
 def sync(
     vault: Vault,
@@ -399,10 +447,7 @@ def sync(
         bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")
     ] = False,
     yes: Yes = False,
-    prefer: Annotated[
-        PreferOption | None,
-        typer.Option("--prefer", help="Whose text stays where a flashcard was edited in both."),
-    ] = None,
+    prefer: Preference = None,
     reschedule: Annotated[
         bool,
         typer.Option(
@@ -444,7 +489,14 @@ def sync(
     request = Request(vault, None, layer, cache=cache.folder())
     how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        where = Where(collection, profile, server, connect, reschedule, deck_options)
+        where = Where(
+            collection,
+            profile,
+            server,
+            connect,
+            schedules=reschedule,
+            deck_options=deck_options,
+        )
         session = _session(vault, where, _questions(yes, waiting))
         # A server has to be asked all the same, and a running Anki is read meanwhile.
         look = server is None and connect is None and not (dry_run or reschedule or deck_options)
@@ -514,17 +566,22 @@ class Where:
     profile: str | None
     server: str | None
     connect: str | None
+    often: bool = False
+    """Whether it is written again and again, so that Anki decides when a backup is due."""
     schedules: bool = False
     """Whether it has to tell how its cards are scheduled."""
     deck_options: bool = False
     """Whether it has to tell the options of its decks."""
 
+    @property
+    def names_one(self) -> bool:
+        """Whether any option names an Anki; if none does, it is that of the only profile."""
+        named = (self.collection, self.profile, self.server, self.connect)
+        return any(one is not None for one in named)
 
-def _session(vault: Path, where: Where, questions: Questions) -> Session:
-    """The Anki that the options name."""
-    from obs2anki.destinations import profiles
-    from obs2anki.destinations.collection import Collection
 
+def _refuse_several(where: Where) -> None:
+    """Raise a usage error where the options name more than one Anki."""
     here = where.collection is not None or where.profile is not None
     if where.collection is not None and where.profile is not None:
         raise typer.BadParameter("--collection names the file itself; leave --profile out.")
@@ -533,11 +590,20 @@ def _session(vault: Path, where: Where, questions: Questions) -> Session:
             "A collection, a sync server (--server) and a running Anki (--connect) are three "
             "ways; name one of them."
         )
+
+
+def _session(vault: Path, where: Where, questions: Questions) -> Session:
+    """The Anki that the options name."""
+    from obs2anki.destinations import profiles
+    from obs2anki.destinations.collection import Collection
+
+    _refuse_several(where)
     if where.server is not None:
-        return _server(vault, where.server, questions)
+        return _server(vault, where, questions)
     if where.connect is not None:
         return _running(vault, where.connect, where)
-    return Collection(where.collection or profiles.find(where.profile)).session
+    path = where.collection or profiles.find(where.profile)
+    return Collection(path, each_time=not where.often).session
 
 
 def _running(vault: Path, url: str, where: Where) -> Session:
@@ -557,12 +623,13 @@ def _running(vault: Path, url: str, where: Where) -> Session:
     return place.ahead(in_force.namespace)
 
 
-def _server(vault: Path, url: str, questions: Questions) -> Session:
-    """The sync server at `url`; if that is empty, the one of the settings, else AnkiWeb."""
+def _server(vault: Path, where: Where, questions: Questions) -> Session:
+    """The sync server that is named; if none is, the one of the settings, else AnkiWeb."""
     from obs2anki.credentials import Account, Sources
     from obs2anki.destinations.server import Server
     from obs2anki.vault import find_settings
 
+    url = where.server
     in_force, _ = find_settings(vault, _layer([("sync.server", url or None, "--server")]))
     known = in_force.sync
     if known.user is None:
@@ -572,7 +639,8 @@ def _server(vault: Path, url: str, questions: Questions) -> Session:
         )
     sources = Sources(os.environ, bool(url) or known.server is None, questions.password)
     account = Account(known.user, known.server)
-    return Server(account, sources, questions.consent, questions.tell).session
+    ask, tell, often = questions.consent, questions.tell, where.often
+    return Server(account, sources, ask, tell, each_time=not often).session
 
 
 @dataclass(frozen=True, slots=True)

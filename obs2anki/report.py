@@ -678,20 +678,25 @@ def line(outcome: Outcome, changed: Sequence[str], seconds: float, first: bool) 
     round before it.
     """
     deck, delivery = harmless(str(outcome.round.deck)), outcome.delivery
-    files = [harmless(path) for path in changed]
-    where = ", ".join(files) if len(files) <= FEW_FILES else _count(len(files), "file")
-    took = f"({where}; {seconds:.2f} s)" if where else f"({seconds:.2f} s)"
+    why = took(changed, seconds)
     match outcome.verdict:
         case Verdict.EMPTY:
             there = "is left as it is" if outcome.round.deck.exists() else "is not written"
-            return f"{deck} {there}: there is no flashcard in the vault {took}"
+            return f"{deck} {there}: there is no flashcard in the vault {why}"
         case Verdict.WRITTEN if delivery is not None:
             counts = (delivery.added, delivery.changed, delivery.gone)
             if not any(counts):
-                return f"{deck}: no note differs, but decks, dates, notetypes or media do {took}"
+                return f"{deck}: no note differs, but decks, dates, notetypes or media do {why}"
             added, updated, left = (f"{count:,}" for count in counts)
-            return f"{deck}: {added} added, {updated} updated, {left} left {took}"
-    return f"{deck} is up to date {took}" if first else None
+            return f"{deck}: {added} added, {updated} updated, {left} left {why}"
+    return f"{deck} is up to date {why}" if first else None
+
+
+def took(changed: Sequence[str], seconds: float) -> str:
+    """Why a round was made and how long it took: `(Cells.md; 0.24 s)`."""
+    files = [harmless(path) for path in changed]
+    where = ", ".join(files) if len(files) <= FEW_FILES else _count(len(files), "file")
+    return f"({where}; {seconds:.2f} s)" if where else f"({seconds:.2f} s)"
 
 
 # ---------------------------------------------------------------- findings

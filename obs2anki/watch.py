@@ -1,7 +1,8 @@
-"""The loop: a deck that follows its vault.
+"""The loop: a deck that follows its vault, or Anki itself.
 
     a document is saved -> silence for 0.1 s -> one round
     14:02:11 deck.apkg: 1 added, 2 updated, 0 left (Cells.md; 0.24 s)
+    14:02:12 Anki: 1 added, 2 updated (Cells.md; 0.31 s)
 
 What the system tells of a vault only wakes the loop: events get lost, come twice, or come from
 the loop itself. Whether anything has changed says a scan, which compares what the disk says of
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver
 
+    from obs2anki.syncing import Synced
+
 QUIET = 0.1
 """Seconds without a change after which somebody is done saving, for now."""
 
@@ -44,6 +47,21 @@ MOST = 1.0
 AGAIN = (1.0, 60.0)
 """Seconds from a round that failed to the next try: at first, and at most. A disk that is full
 or a lock that is held gets better without any change in the vault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How soon a round follows a change, and another round. All in seconds."""
+
+    quiet: float = QUIET
+    most: float = MOST
+    apart: float = 0.0
+    """From the end of a round to the next one, at least."""
+    again: tuple[float, float] = AGAIN
+
+
+POLITE = Pace(quiet=10.0, most=60.0, apart=60.0, again=(60.0, 3600.0))
+"""For rounds that ask a server, which has others to serve."""
 
 LOOK = 30.0
 """Seconds between two looks without an event: some get lost, and the deck's folder is not
@@ -80,11 +98,6 @@ class Moving:
     """When the latest of them was seen."""
     seen: Stamps
 
-    @property
-    def over(self) -> float:
-        """When a round begins if nothing else is seen."""
-        return min(self.last + QUIET, self.since + MOST)
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -106,6 +119,17 @@ class Vigil:
     failure: Failure | None = None
     day: date | None = None
     """The day of the last round: due dates are kept within reach of it."""
+    pace: Pace = field(default_factory=Pace)
+    free: float | None = None
+    """No round begins earlier; None = none ended yet."""
+
+    @property
+    def over(self) -> float | None:
+        """When a round begins if no further change is seen; None = there was none."""
+        if self.moving is None:
+            return None
+        settled = min(self.moving.last + self.pace.quiet, self.moving.since + self.pace.most)
+        return settled if self.free is None else max(settled, self.free)
 
     def looked(self, now: float, seen: Stamps) -> Vigil:
         """After a look at the files."""
@@ -121,29 +145,36 @@ class Vigil:
         """Whether a round begins now: at the start, after changes, to try again, on a new day."""
         if self.exported is None:
             return True
-        if self.moving is not None:
-            return now >= self.moving.over
+        if self.free is not None and now < self.free:
+            return False
+        if (over := self.over) is not None:
+            return now >= over
         if self.failure is not None:
             return now >= self.failure.again
         return self.day is not None and day != self.day
 
     def next_look(self, now: float, usual: float) -> float:
         """When to look next, with nothing to wake the loop; `usual` is seconds between looks."""
-        if self.moving is not None:
-            return self.moving.over
+        if (over := self.over) is not None:
+            return over
         if self.failure is not None:
             return min(self.failure.again, now + usual)
         return now + usual
 
     def succeeded(self, before: Stamps, day: date) -> Vigil:
         """After a round that began when the files were as `before`."""
-        return Vigil(before, day=day)
+        return replace(self, exported=before, moving=None, failure=None, day=day)
 
     def failed(self, now: float, before: Stamps, day: date) -> Vigil:
         """After a round that was refused; each further one waits twice as long."""
-        first, most = AGAIN
+        first, most = self.pace.again
         pause = first if self.failure is None else min(self.failure.pause * 2, most)
-        return Vigil(before, failure=Failure(now + pause, pause), day=day)
+        failure = Failure(now + pause, pause)
+        return replace(self, exported=before, moving=None, failure=failure, day=day)
+
+    def ended(self, now: float) -> Vigil:
+        """After any round: the next one keeps its distance."""
+        return replace(self, free=now + self.pace.apart)
 
 
 # ---------------------------------------------------------------- what the disk says
@@ -403,10 +434,28 @@ def matters(path: str, root: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class Done:
+    """What a round did."""
+
+    round: build.Round
+    exported: build.Outcome | None = None
+    """None where no deck is wanted."""
+    synced: Synced | None = None
+    """None where Anki is not to follow, or could not."""
+    error: Exception | None = None
+    """Why Anki does not follow; a deck was exported all the same."""
+
+    @property
+    def findings(self) -> tuple[Diagnostic, ...]:
+        """What was found in the vault and, if it was looked at, in Anki."""
+        return self.round.plan.diagnostics if self.synced is None else self.synced.diagnostics
+
+
+@dataclass(frozen=True, slots=True)
+class News:
     """A round of the loop, and what there is to say of it."""
 
-    outcome: build.Outcome
+    done: Done
     changed: tuple[str, ...]
     """The files that came, changed or left since the last round that was not refused."""
     seconds: float
@@ -414,6 +463,8 @@ class Export:
     """Those that the round before did not have."""
     first: bool
     """Whether it is the first one since the start, or since something was wrong."""
+    repeated: bool = False
+    """Whether Anki did not follow, and the round before has said why."""
 
 
 class Voice(Protocol):
@@ -422,25 +473,32 @@ class Voice(Protocol):
     def say(self, sentence: str) -> None:
         """Something about the watch itself."""
 
-    def exported(self, export: Export) -> None:
+    def done(self, news: News) -> None:
         """A round is done."""
 
     def failed(self, error: Exception) -> None:
         """A round was refused; the loop goes on."""
 
 
-Once = Callable[[build.Deed], build.Outcome]
+Once = Callable[[Callable[[build.Round], Done]], Done]
 """Makes one round and does a deed with it."""
+
+Follow = Callable[[build.Round], "Synced"]
+"""Has Anki follow a round; raises Obs2ankiError where it cannot."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """A vault that is watched. The last four are the outside world, for tests to replace."""
+    """A vault that is watched. From `clock` on it is the outside world, for tests to replace."""
 
     root: Path
     once: Once
     voice: Voice
     waker: Waker
+    exports: bool = True
+    """Whether a deck is wanted."""
+    follow: Follow | None = None
+    """None = Anki itself is left alone."""
     clock: Callable[[], float] = time.monotonic
     rest: Callable[[float], None] = time.sleep
     look_at: Callable[[Path, Iterable[Path]], dict[str, Stamp]] = scan
@@ -456,6 +514,8 @@ class Watch:
     """The findings of the last round, without their lines, which move with every edit."""
     wrong: str | None = ""
     """What the last round was refused for; empty = there was none."""
+    asks: bool = False
+    """Whether the last round left Anki as it is, for the user to decide."""
     day_of: Callable[[], date] = field(default_factory=lambda: _day_in(None))
     woken: bool = False
     took: float = 0.0
@@ -557,27 +617,41 @@ class Watch:
         if (before := self.vigil.exported) is not None:
             self.changed |= {p for p, _ in before.items() ^ seen.items()} - set(map(str, self.own))
         try:
-            outcome = self.once(self.deed)
+            done = self.once(self.deed)
         except Exception as error:
             if self.identity_of(self.root) == self.place:  # else the next look says what is wrong
                 self.refused(error)
             self.vigil = self.vigil.failed(self.clock(), seen, self.day_of())
         else:
-            self.own = _written_by(outcome.round)
-            self.day_of = _day_in(outcome.round.zone)
-            self.tell(outcome, self.clock() - start)
-            day = now.astimezone(outcome.round.zone).date()
-            self.vigil = self.vigil.succeeded(_with_own(seen, self.own, self.root), day)
+            self.own = _written_by(done)
+            self.day_of = _day_in(done.round.zone)
+            self.tell(done, self.clock() - start)
+            day = now.astimezone(done.round.zone).date()
+            after = _with_own(seen, self.own, self.root)
+            if done.error is None:
+                self.vigil = self.vigil.succeeded(after, day)
+            else:
+                self.vigil = self.vigil.failed(self.clock(), after, day)
+        self.vigil = self.vigil.ended(self.clock())
         # Looking for cycles is off while a round makes its millions of values (see `cli.main`).
         with undisturbed():  # what a signal raises within a finaliser would be lost
             gc.collect()
 
-    def deed(self, round_: build.Round) -> build.Outcome:
-        """Export, and let nothing come between deck and ledger."""
+    def deed(self, round_: build.Round) -> Done:
+        """Export, and let nothing come between deck and ledger; then have Anki follow."""
         if self.identity_of(self.root) != self.place:
             raise Obs2ankiError("The vault went away while it was read.")
-        with undisturbed():
-            return build.export(round_)
+        exported = None
+        if self.exports:
+            with undisturbed():
+                exported = build.export(round_)
+        if self.follow is None:
+            return Done(round_, exported)
+        try:
+            synced = self.follow(round_)  # it can be stopped anywhere: the next one finishes it
+        except Exception as error:
+            return Done(round_, exported, error=error)
+        return Done(round_, exported, synced, synced.refusal)
 
     def refused(self, error: Exception) -> None:
         """Say what is wrong, once."""
@@ -585,20 +659,29 @@ class Watch:
             self.voice.failed(error)
         self.wrong = str(error)
 
-    def tell(self, outcome: build.Outcome, seconds: float) -> None:
-        """Say what a round has done, and what it has found that is new."""
-        found = outcome.round.plan.diagnostics
-        self.voice.exported(
-            Export(
-                outcome,
+    def tell(self, done: Done, seconds: float) -> None:
+        """Say what a round has done, what it has found that is new, and what is wrong."""
+        known_wrong = done.error is not None and str(done.error) == self.wrong
+        asks = done.synced is not None and done.synced.asks
+        self.voice.done(
+            News(
+                done,
                 tuple(sorted(self.changed, key=vault.order)),
                 seconds,
-                tuple(d for d in found if _told(d) not in self.known),
-                first=self.wrong is not None,
+                tuple(d for d in done.findings if _told(d) not in self.known),
+                first=self.wrong is not None and not known_wrong,
+                repeated=known_wrong or (asks and self.asks),
             )
         )
-        self.known = frozenset(map(_told, found))
-        self.changed, self.wrong = frozenset(), None
+        if done.synced is not None or self.follow is None:
+            self.known = frozenset(map(_told, done.findings))
+        else:  # what was found in Anki need not be said again
+            self.known |= frozenset(map(_told, done.findings))
+        self.asks = asks
+        if done.error is None:
+            self.changed, self.wrong = frozenset(), None
+        else:
+            self.refused(done.error)
 
 
 def _day_in(zone: tzinfo | None) -> Callable[[], date]:
@@ -610,9 +693,10 @@ def _told(found: Diagnostic) -> tuple[str, str, str]:
     return found.path, found.code, found.message
 
 
-def _written_by(round_: build.Round) -> tuple[Path, ...]:
-    """The files that a round writes."""
-    files = (round_.deck,) if round_.ledger is None else (round_.deck, round_.ledger)
+def _written_by(done: Done) -> tuple[Path, ...]:
+    """The files that a round writes, Anki's left out."""
+    deck = done.round.deck if done.exported is not None else None
+    files = (file for file in (deck, done.round.ledger) if file is not None)
     return tuple(Path(os.path.realpath(file)) for file in files)
 
 

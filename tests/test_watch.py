@@ -13,17 +13,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from benchmarks import watch_kills
-from obs2anki import build, ledger, watch
-from obs2anki.build import Outcome, Request, Verdict
+from obs2anki import build, ledger, syncing, watch
+from obs2anki.build import Outcome, Request, Round, Verdict
+from obs2anki.data import VaultPath
+from obs2anki.deeds import Add, Applied, Changes, Place
 from obs2anki.diagnostics import Obs2ankiError
-from obs2anki.watch import AGAIN, MOST, QUIET, Export, Stamp, Stamps, Vigil, scan
-from tests.commands import PLUGIN, ROOT, held, tagged, vault
+from obs2anki.syncing import Ending, Synced
+from obs2anki.watch import AGAIN, MOST, POLITE, QUIET, Done, News, Stamp, Stamps, Vigil, scan
+from tests.ankiconnect_server import serving
+from tests.commands import PLUGIN, ROOT, held, run, tagged, vault
 from tests.packages import rows
+from tests.synced import both, fronts, standing
 
 DAY = date(2026, 1, 1)
 
@@ -104,6 +110,26 @@ def test_a_change_after_a_refused_round_does_not_wait_for_the_next_try() -> None
 def test_a_new_day_makes_a_round() -> None:
     vigil = Vigil().succeeded(stamps(a=1), DAY).looked(5, stamps(a=1))
     assert vigil.is_due(6, date(2026, 1, 2))
+
+
+def test_a_server_is_not_asked_again_within_a_minute() -> None:
+    vigil = Vigil(pace=POLITE).succeeded(stamps(a=1), DAY).ended(100).looked(101, stamps(a=2))
+    assert vigil.next_look(101, 30) == 160
+    assert not vigil.is_due(159, DAY) and vigil.is_due(160, DAY)
+    refused = vigil.failed(161, stamps(a=2), DAY).ended(161).looked(162, stamps(a=3))
+    assert not refused.is_due(220, DAY) and refused.is_due(221, DAY)
+    assert not vigil.succeeded(stamps(a=2), DAY).ended(161).is_due(162, date(2026, 1, 2))
+
+
+def test_a_server_is_asked_once_a_minute_while_changes_go_on() -> None:
+    vigil, now, begun = Vigil(pace=POLITE).succeeded(stamps(a=0), DAY).ended(0), 0.0, []
+    for number in range(1, 600):
+        now += 1
+        vigil = vigil.looked(now, stamps(a=number))
+        if vigil.is_due(now, DAY):
+            begun.append(now)
+            vigil = vigil.succeeded(stamps(a=number), DAY).ended(now)
+    assert len(begun) == 9 and min(b - a for a, b in pairwise(begun)) >= 60
 
 
 # ---------------------------------------------------------------- what counts as a change
@@ -220,7 +246,7 @@ class World:
     root: Path
     now: float = 0.0
     said: list[str] = field(default_factory=list)
-    exports: list[Export] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     there: bool = True
     usual: float = 30.0
@@ -256,22 +282,24 @@ class World:
     def say(self, sentence: str) -> None:
         self.said.append(sentence)
 
-    def exported(self, export: Export) -> None:
-        self.exports.append(export)
+    def done(self, news: News) -> None:
+        self.news.append(news)
 
     def failed(self, error: Exception) -> None:
         self.errors.append(str(error))
 
-    def once(self, deed: build.Deed) -> Outcome:
+    def once(self, deed: Callable[[Round], Done]) -> Done:
         self.rounds += 1
         return build.run(Request(self.root, self.root.parent / "deck.apkg"), deed, patience=0)
 
-    def watch(self) -> watch.Watch:
+    def watch(self, follow: watch.Follow | None = None, *, exports: bool = True) -> watch.Watch:
         loop = watch.Watch(
             self.root,
             self.once,
             self,
             self,
+            exports=exports,
+            follow=follow,
             clock=self.clock,
             rest=self.rest,
             identity_of=self.identity,
@@ -280,8 +308,16 @@ class World:
         return loop
 
     @property
+    def endings(self) -> list[Ending]:
+        return [one.done.synced.ending for one in self.news if one.done.synced is not None]
+
+    @property
+    def exports(self) -> list[Outcome]:
+        return [one.done.exported for one in self.news if one.done.exported is not None]
+
+    @property
     def verdicts(self) -> list[Verdict]:
-        return [export.outcome.verdict for export in self.exports]
+        return [outcome.verdict for outcome in self.exports]
 
 
 def steps(loop: watch.Watch, world: World, seconds: float) -> None:
@@ -306,8 +342,8 @@ def test_a_change_is_exported_and_silence_is_not(world: World) -> None:
     vault(world.root, {"a.md": "#flashcards\n\nQ::A\nR::B"})
     steps(loop, world, 100)
     assert world.rounds == 2
-    assert world.exports[-1].changed == ("a.md",)
-    delivery = world.exports[-1].outcome.delivery
+    assert world.news[-1].changed == ("a.md",)
+    delivery = world.exports[-1].delivery
     assert delivery is not None and (delivery.added, delivery.changed) == (1, 0)
 
 
@@ -340,7 +376,7 @@ def test_an_error_is_said_once_and_the_watch_recovers(world: World) -> None:
     (world.root / "obs2anki.toml").unlink()
     steps(loop, world, 10)
     assert world.verdicts == [Verdict.WRITTEN, Verdict.UNCHANGED]
-    assert world.exports[-1].first
+    assert world.news[-1].first
 
 
 def test_conflict_marks_in_the_ledger_are_said_and_their_end_is_seen(world: World) -> None:
@@ -382,7 +418,7 @@ def test_a_full_disk_is_said_and_the_deck_comes_when_there_is_room(
 
 
 def test_a_bug_does_not_end_the_watch(world: World) -> None:
-    def bug(_: build.Deed) -> Outcome:
+    def bug(_: Callable[[Round], Done]) -> Done:
         raise ZeroDivisionError("a bug")
 
     loop, once = world.watch(), world.once
@@ -398,13 +434,13 @@ def test_findings_are_told_when_they_are_new(world: World) -> None:
     vault(world.root, {"a.md": text})
     loop = world.watch()
     steps(loop, world, 10)
-    assert [one.code for one in world.exports[-1].findings] == ["O601"]
+    assert [one.code for one in world.news[-1].findings] == ["O601"]
     vault(world.root, {"a.md": text.replace("Q::A", "Q::A\nR::B")})
     steps(loop, world, 10)
-    assert [len(export.findings) for export in world.exports] == [1, 0]
+    assert [len(one.findings) for one in world.news] == [1, 0]
     vault(world.root, {"a.md": text + "\nS::![[other.png]]\n"})
     steps(loop, world, 10)
-    assert [one.line for one in world.exports[-1].findings] == [7]
+    assert [one.line for one in world.news[-1].findings] == [7]
 
 
 def test_a_vault_that_vanishes_is_said_once_and_waited_for(world: World) -> None:
@@ -436,7 +472,7 @@ def test_a_vault_that_vanishes_while_it_is_read_takes_no_note_along(world: World
     before = (world.root.parent / "deck.apkg").read_bytes()
     (world.root / "a.md").unlink()
 
-    def vanishes(deed: build.Deed) -> Outcome:
+    def vanishes(deed: Callable[[Round], Done]) -> Done:
         world.there = False
         return build.run(Request(world.root, world.root.parent / "deck.apkg"), deed)
 
@@ -501,6 +537,145 @@ def test_a_round_in_another_thread_holds_no_signal() -> None:
     assert done
 
 
+# ---------------------------------------------------------------- the loop, and an Anki
+
+
+@dataclass(slots=True)
+class Follower:
+    """An Anki that does as it is told, and counts."""
+
+    ending: Ending = Ending.WRITTEN
+    error: BaseException | None = None
+    applied: Applied = syncing.UNTOUCHED
+    asked: list[float] = field(default_factory=list)
+    """When it was to follow."""
+    world: World | None = None
+
+    def __call__(self, round_: Round) -> Synced:
+        self.asked.append(self.world.now if self.world is not None else 0)
+        if self.error is not None:
+            raise self.error
+        build.remember(round_)
+        notes = tuple(one.note for one in round_.plan.planned if one.note is not None)
+        place = Place(VaultPath("a.md"), 3, "Q")
+        changes = Changes(added=tuple(Add(place, note) for note in notes))
+        diagnostics = round_.plan.diagnostics
+        return Synced(round_, self.ending, changes, diagnostics, self.applied)
+
+
+def lines(world: World) -> list[str]:
+    """What is said of the syncs, from their times on left out."""
+    told = [
+        syncing.line(one.done.synced, one.changed, one.seconds, one.first)
+        for one in world.news
+        if one.done.synced is not None and not one.repeated
+    ]
+    return [line.partition(" (")[0] for line in told if line is not None]
+
+
+def test_each_settled_change_makes_one_sync_and_no_deck(world: World) -> None:
+    anki = Follower()
+    loop = world.watch(anki, exports=False)
+    steps(loop, world, 100)
+    vault(world.root, {"a.md": "#flashcards\n\nQ::A\nR::B"})
+    steps(loop, world, 1000)
+    assert len(anki.asked) == 2 and not world.exports
+    assert lines(world) == ["Anki: 1 added", "Anki: 2 added"]
+    assert world.news[-1].changed == ("a.md",)
+    assert not (world.root.parent / "deck.apkg").exists()
+
+
+def test_a_sync_and_a_deck_are_made_in_one_round(world: World) -> None:
+    anki = Follower()
+    steps(world.watch(anki), world, 1000)
+    assert (world.rounds, len(anki.asked)) == (1, 1)
+    assert (world.verdicts, world.endings) == ([Verdict.WRITTEN], [Ending.WRITTEN])
+
+
+def test_an_anki_that_does_not_follow_is_said_once_and_tried_less_and_less_often(
+    world: World,
+) -> None:
+    anki = Follower(error=Obs2ankiError("Anki is open."), world=world)
+    loop = world.watch(anki)
+    steps(loop, world, 600)
+    pauses = [b - a for a, b in pairwise(anki.asked)]
+    assert world.errors == ["Anki is open."] and len(pauses) > 6
+    assert max(pauses) < AGAIN[1] + 1 and pauses[:6] == sorted(pauses[:6])
+    # The deck was written once, and nothing was said of it again.
+    assert world.verdicts[0] is Verdict.WRITTEN
+    assert not any(one.first or one.findings for one in world.news[1:])
+    vault(world.root, {"a.md": "#flashcards\n\nQ::A\nR::B"})
+    steps(loop, world, 1)
+    anki.error = None
+    steps(loop, world, 100)
+    assert lines(world) == ["Anki: 2 added"] and world.news[-1].changed == ("a.md",)
+    anki.error = Obs2ankiError("Anki is open.")
+    vault(world.root, {"a.md": "#flashcards\n\nQ::A"})
+    steps(loop, world, 100)
+    assert len(world.errors) == 2
+
+
+def test_a_large_change_is_said_once_and_waits_for_the_next_change(world: World) -> None:
+    anki = Follower(Ending.DECLINED)
+    loop = world.watch(anki, exports=False)
+    steps(loop, world, 1000)
+    assert len(anki.asked) == 1
+    vault(world.root, {"a.md": "#flashcards\n\nQ::A\nR::B"})
+    steps(loop, world, 1000)
+    assert len(anki.asked) == 2 and world.errors == []
+    (line,) = lines(world)
+    assert line.startswith("Anki is left as it is: so large a change")
+    anki.ending = Ending.WRITTEN
+    vault(world.root, {"a.md": "#flashcards\n\nQ::A"})
+    steps(loop, world, 1000)
+    assert lines(world)[1:] == ["Anki: 1 added"]
+
+
+def test_what_anki_would_not_take_is_said_once_and_tried_again(world: World) -> None:
+    place = Place(VaultPath("a.md"), 3, "Q")
+    anki = Follower(applied=Applied(refused=((place, "an editor is open"),)))
+    loop = world.watch(anki, exports=False)
+    steps(loop, world, 100)
+    assert len(anki.asked) > 3 and lines(world) == ["Anki: 1 added"]
+    assert len(world.errors) == 1 and "a.md:3: an editor is open" in world.errors[0]
+    anki.applied, anki.ending = syncing.UNTOUCHED, Ending.UNCHANGED
+    steps(loop, world, 100)
+    assert lines(world)[1:] == ["Anki follows the vault already"]
+    asked = len(anki.asked)
+    steps(loop, world, 1000)
+    assert len(anki.asked) == asked
+
+
+def test_a_server_that_is_down_is_asked_once_a_minute_at_most(world: World) -> None:
+    anki = Follower(error=Obs2ankiError("There is no server."), world=world)
+    loop = world.watch(anki, exports=False)
+    loop.vigil = Vigil(pace=POLITE)
+    for number in range(100):
+        steps(loop, world, 7)
+        vault(world.root, {"a.md": f"#flashcards\n\nQ{number}::A"})
+    assert min(b - a for a, b in pairwise(anki.asked)) >= 60
+    steps(loop, world, 100)
+    asked = len(anki.asked)
+    steps(loop, world, 10 * 3600)
+    assert asked < len(anki.asked) < asked + 20 and len(world.errors) == 1
+
+
+def test_a_signal_during_a_sync_ends_the_watch(world: World) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        steps(world.watch(Follower(error=KeyboardInterrupt())), world, 10)
+    assert not world.errors
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--yes",), ("--connect",), ("--prefer", "anki"), ("--sync", "--server", "--connect")],
+)
+def test_options_that_make_no_sense_together_are_refused(
+    options: tuple[str, ...], root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["watch", str(root), *options], capsys).code == 2
+
+
 # ---------------------------------------------------------------- the real thing
 
 ENOUGH = 60.0
@@ -551,9 +726,10 @@ def until(holds: Callable[[], bool]) -> bool:
 @contextmanager
 def running(folder: Path, *options: str) -> Iterator[Running]:
     """A watch of the vault `v` in `folder`, which is ended with SIGTERM."""
+    options = options if "--sync" in options else ("-o", "deck.apkg", *options)
     with (folder / "said.txt").open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "obs2anki", "watch", "v", "-o", "deck.apkg", *options],
+            [sys.executable, "-m", "obs2anki", "watch", "v", *options],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
@@ -574,6 +750,7 @@ def following(tmp_path: Path) -> Iterator[Running]:
     vault(tmp_path / "v", {"a.md": "Q;; A", "b/c.md": "R;; B"})
     with running(tmp_path) as one:
         assert until(lambda: len(one.questions()) == 2), one.said()
+        assert one.heard("2 added")  # the ledger, which comes after the deck, is there too
         yield one
 
 
@@ -676,3 +853,44 @@ def test_without_a_change_nothing_is_written(following: Running) -> None:
 def test_a_killed_watch_leaves_deck_and_ledger_whole(tmp_path: Path) -> None:
     found = watch_kills.cases(tmp_path, kills=4, cards=200)
     assert [case for case in found if case.faults] == []
+
+
+def test_a_collection_follows_until_a_signal(tmp_path: Path) -> None:
+    anki = both(tmp_path / "anki")
+    vault(tmp_path / "v", {"a.md": "Q;; A", "b/c.md": "R;; B"})
+    with running(tmp_path, "--sync", "--collection", str(anki.collection)) as one:
+        assert one.heard("Anki: 2 added"), one.said()
+        with anki.anki() as col:  # it is the user's turn
+            asked, before = fronts(col), standing(col)
+            vault(tmp_path / "v", {"a.md": "Q;; A\nS;; C"})
+            assert one.heard("is open in Anki"), one.said()
+            assert standing(col) == before
+        assert one.heard("Anki: 1 added (a.md; "), one.said()
+        unchanged = held(anki.profile)
+        vault(tmp_path / "v", {"d.md": "No flashcard."})
+        time.sleep(1)  # a sync that writes nothing says nothing: only time can tell
+        assert held(anki.profile) == unchanged
+        one.process.terminate()
+        assert one.process.wait(ENOUGH) == 143
+        assert one.said().count("is open in Anki") == 1 and one.said().endswith("Stopped.\n")
+    with anki.anki() as col:
+        assert len(fronts(col)) == 3 and set(asked) < set(fronts(col))
+    assert len(list((anki.profile / "backups").iterdir())) == 1  # not one for each change
+    assert not list(anki.profile.glob(".obs2anki-*")) and not list(tmp_path.glob("*.apkg"))
+    assert anki.complaints() == ()
+
+
+def test_an_anki_that_runs_follows_and_is_waited_for(tmp_path: Path) -> None:
+    anki = both(tmp_path / "anki")
+    vault(tmp_path / "v", {"a.md": "Q;; A"})
+    with anki.anki() as col, serving(col, key="right") as server:
+        options = ("--sync", "--connect", server.url, "-o", "deck.apkg")
+        with running(tmp_path, *options) as one:
+            assert one.heard("key"), one.said()
+            assert len(one.questions()) == 1
+            server.key = ""
+            assert one.heard("Anki: 1 added"), one.said()
+            vault(tmp_path / "v", {"a.md": "Q;; A better answer"})
+            assert one.heard("Anki: 1 updated (a.md; "), one.said()
+            assert one.heard("deck.apkg: 0 added, 1 updated, 0 left (a.md; "), one.said()
+        assert len(fronts(col)) == 1

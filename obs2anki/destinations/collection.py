@@ -43,6 +43,8 @@ class Collection:
     """The collection at a path, or in the folder of an Anki profile."""
 
     path: Path
+    each_time: bool = True
+    """Whether Anki makes a backup before each write; else as often as it is set to make one."""
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -58,7 +60,7 @@ class Collection:
                 f"Install it: {INSTALL}"
             )
         with _locked(path) as file, _aside(path.parent) as folder:
-            session = Session(path, file, folder)
+            session = Session(path, file, folder, self.each_time)
             try:
                 yield session
             finally:
@@ -161,6 +163,8 @@ class Session:
     path: Path
     file: BinaryIO
     folder: Path
+    each_time: bool = True
+    """As above."""
     _open: OpenCollection | None = None
     _version: int = 0
     """Of the collection's schema, as it was."""
@@ -185,7 +189,9 @@ class Session:
             backups = self.path.parent / "backups"
             backups.mkdir(exist_ok=True)
             engine.engine.create_backup(
-                backup_folder=str(backups), force=True, wait_for_completion=True
+                backup_folder=str(backups),
+                force=self.each_time,
+                wait_for_completion=True,
             )
             engine.write(changes, plan, self.folder)
             self.close()

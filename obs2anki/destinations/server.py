@@ -69,6 +69,8 @@ class Server:
     """Told what takes its time."""
     root: Path | None = None
     """Where mirrors are kept; None = the platform's place."""
+    each_time: bool = True
+    """As for a collection: whether the mirror is backed up before each write."""
 
     @contextmanager
     def session(self) -> Iterator[Anki]:
@@ -198,7 +200,7 @@ class _Session:
         self.close()
         with _disk(self.folder):
             self._begin_to_write(media_too=bool(plan.media))
-            with Collection(self._mirror).session() as mirror:
+            with Collection(self._mirror, self.server.each_time).session() as mirror:
                 mirror.read(plan.namespace)  # it has to know the numbers of our notetypes
                 applied = mirror.apply(changes, plan)
             if plan.media and not self._unmet:
