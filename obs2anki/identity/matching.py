@@ -599,6 +599,8 @@ _CROWD = 40_000
 def _circumstances(pools: _Pools, old: _Old, new: Candidate) -> float:
     """How well what stands around two equal flashcards agrees."""
     score = 0.0
+    if old.entry.block_id is not None:
+        score += 50 if old.entry.block_id == new.block_id else 0
     if old.entry.reviews:
         score += 40 if old.entry.reviews == new.reviews else 0
     score += 20 * pools.beside(old, new) + 25 * pools.between(old, new)
