@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+
+from msgspec import structs
 
 from obs2anki import build, identity, ledger, vault
 from obs2anki.ankitext import clean, clean_tag
@@ -405,7 +407,7 @@ def _candidate(index: int, planned: Planned, block_id: str | None) -> Candidate:
 
 def _with_neighbours(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [
-        replace(
+        structs.replace(
             own,
             previous=before.texts if before and before.path == own.path else None,
             following=after.texts if after and after.path == own.path else None,
@@ -461,7 +463,7 @@ def _draft(today: Round, matching: _Matching, ours: Mapping[Guid, Stored]) -> It
         path, entry = planned.flashcard.path, entry_of[planned.guid]
         if index in matching.pairs:
             note, _ = matching.pairs[index]
-            entry = replace(
+            entry = structs.replace(
                 entry,
                 guid=note.guid,
                 content=_content(note),
@@ -470,12 +472,12 @@ def _draft(today: Round, matching: _Matching, ours: Mapping[Guid, Stored]) -> It
             )
         elif planned.note is not None or planned.guid in ours:
             continue
-        yield replace(entry, after=before.get(path))
+        yield structs.replace(entry, after=before.get(path))
         before[path] = entry.guid
     paths = _paths_by_title(today.plan.planned)
     for note in matching.notes.values():
         entry = _known(note, _path(note, paths), _block(note))
-        yield replace(entry, gone=today.today)
+        yield structs.replace(entry, gone=today.today)
 
 
 def _ordinals(note: Stored, planned: Planned, today: Sequence[Ordinal]) -> tuple[Ordinal, ...]:
@@ -496,7 +498,7 @@ def _ordinals(note: Stored, planned: Planned, today: Sequence[Ordinal]) -> tuple
         numbers |= _by_answer(now.asked(), then.asked(), numbers)
         found = {new - 1: old - 1 for new, old in numbers.items()}
     there = {number - 1: answer for number, answer in then.asked().items()}
-    live = [replace(o, ordinal=found[o.ordinal]) for o in today if o.ordinal in found]
+    live = [structs.replace(o, ordinal=found[o.ordinal]) for o in today if o.ordinal in found]
     taken = {ordinal.ordinal for ordinal in live}
     gone = [
         Ordinal(ordinal, identity.digest(there[ordinal]) if ordinal in there else "", True)
@@ -582,7 +584,7 @@ def _settled(
             edited = _edited(planned, note)
             changed = edited in (Edited.VAULT, Edited.BOTH)
             content = _content(note) if changed else entry.content
-            entries[entry.guid] = replace(entry, content=content, mod=note.mod)
+            entries[entry.guid] = structs.replace(entry, content=content, mod=note.mod)
             question = _words(note.notetype, note.fields).question
             adopted.append(Adopted(planned, question, evidence, edited))
         elif planned.note is None:
@@ -731,7 +733,7 @@ def as_json(adoption: Adoption, source: Path) -> Iterator[str]:
         ),
         "new": map(_place, adoption.new),
         "gone": map(_was, adoption.gone),
-        "diagnostics": map(asdict, adoption.diagnostics),
+        "diagnostics": map(structs.asdict, adoption.diagnostics),
     }
     for name, values in parts.items():
         yield f' "{name}": [' + ",".join(f"\n  {_json(value)}" for value in values) + "],\n"

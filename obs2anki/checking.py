@@ -16,8 +16,10 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import structs
 
 from obs2anki import build, check, extract, harvest, ledger, markdown, plan, settings, vault, yields
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
@@ -213,7 +215,7 @@ def as_json(checked: Sequence[Checked], seen: Callable[[Path], str]) -> str:
                 "vault": one.name,
                 "root": seen(one.root),
                 "documents": one.documents,
-                "diagnostics": [asdict(found) for found in one.diagnostics],
+                "diagnostics": [structs.asdict(found) for found in one.diagnostics],
             }
             for one in checked
         ],

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NewType, Protocol
 
+from msgspec import structs
+
 from obs2anki.data import (
     Card,
     DeckName,
@@ -278,7 +280,7 @@ def package(
     planned_of = {one.guid: one for one in plan.planned}
     return replace(
         plan,
-        planned=tuple(replace(planned_of[note.guid], note=note) for note in notes),
+        planned=tuple(structs.replace(planned_of[note.guid], note=note) for note in notes),
         media=media,
         rollover=plan.rollover if rollover is None else rollover,
     )

@@ -34,8 +34,7 @@ from obs2anki.data import (
     Heading,
     LeftBehind,
     Review,
-    make_flashcard,
-    maker,
+    Value,
 )
 from obs2anki.markdown import SPACE, SR_CALLOUT, shown, trim
 from obs2anki.settings import Grammar
@@ -73,8 +72,7 @@ class LineKind(Enum):
     TEXT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Value, frozen=True):
     """One flashcard's lines, as cut. Lines are 1-based."""
 
     type: FlashcardType
@@ -87,9 +85,6 @@ class Block:
     """Where its text begins; the plugin's `line` may be that of the flashcard above."""
     comments: tuple[int, ...]
     """Lines of the text that hold an SR comment."""
-
-
-_make_block = maker(Block)
 
 
 @dataclass(slots=True)
@@ -257,7 +252,7 @@ def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
         result.orphans += pending.comments
         return
     result.blocks.append(
-        _make_block(
+        Block(
             pending.type,
             pending.separator,
             pending.text,
@@ -303,7 +298,7 @@ def _single_line(
         else:
             result.found.append(("O304", opened, ()))
     result.blocks.append(
-        _make_block(
+        Block(
             type_,
             separator,
             "\n".join(text.lines),
@@ -438,7 +433,7 @@ def _flashcard(
     found += problems
     if not cards:
         found.append(diagnostics.at("O503", document.path, block.line))
-    flashcard = make_flashcard(
+    flashcard = Flashcard(
         block.type,
         document.path,
         block.line,

@@ -19,10 +19,13 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
-from obs2anki import cache, rows, vault, yields
+from msgspec import structs
+
+from obs2anki import cache, vault, yields
 from obs2anki.cache import Cache, Row
 from obs2anki.data import VaultPath
 from obs2anki.media import MEGABYTE, Library
+from obs2anki.rows import Rows
 from obs2anki.settings import Check, Schedule, Settings
 from obs2anki.yields import Yield
 
@@ -79,6 +82,7 @@ class Field:
         self.in_force = in_force
         self.name = name
         self.read = lru_cache(maxsize=512)(contents.source)
+        self.rows = Rows(contents.root)
         self.library = library(contents, in_force, fetched=fetched, text=self._text)
 
     def _text(self, path: VaultPath) -> str | None:
@@ -94,7 +98,7 @@ class Field:
             one = yields.left_out(source, "ignored")
         else:
             one = yields.of(source, self.in_force, self.library, self.name)
-        return replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
+        return structs.replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
 
     def digest(self, path: VaultPath) -> str:
         """Of a document's text; empty if it cannot be read."""
@@ -115,7 +119,7 @@ class Field:
             "" if said else self.digest(path),
             {other: self.digest(other) for other in others},
             {file: self.contents.stamp(file) for file in files},
-            rows.packed(one, self.contents.root),
+            self.rows.packed(one),
         )
         return one, row
 
@@ -190,7 +194,7 @@ class _Known:
                 self.left.append(row.path)
                 continue
             try:
-                found[row.path] = rows.unpacked(row.yielded, field.contents.root)
+                found[row.path] = field.rows.unpacked(row.yielded)
             except ValueError:
                 continue
             self.rows[row.path] = replace(row, yielded=b"")
@@ -259,11 +263,10 @@ def _elsewhere(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield
         _begin,
         (_bare(field.contents), field.in_force, field.name),
     )
-    root = field.contents.root
     try:
         for chunk in pool.map(_rows_of, chunks):
             for row in chunk:
-                yield rows.unpacked(row.yielded, root), row
+                yield field.rows.unpacked(row.yielded), row
     except (BrokenProcessPool, OSError):
         return
     finally:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import msgspec
 
-from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath, make_entry
+from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
 
 VERSION = 1
@@ -200,7 +200,7 @@ def _entry(file: Path, number: int, line: str) -> Entry:
 
 
 def _of_written(told: _Written) -> Entry:
-    return make_entry(
+    return Entry(
         Guid(told.guid),
         told.type,
         VaultPath(told.path),

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
+
+from msgspec import structs
 
 from obs2anki import extract, identity
 from obs2anki.build import Round
@@ -65,9 +66,9 @@ def as_json(round_: Round) -> Iterator[str]:
         yield from _flashcard(planned, round_.zone)
         before = ",\n  "
     yield '],\n "skipped": ['
-    yield _lines(asdict(skipped) for skipped in plan.skipped)
+    yield _lines(structs.asdict(skipped) for skipped in plan.skipped)
     yield '],\n "diagnostics": ['
-    yield _lines(asdict(found) for found in plan.diagnostics)
+    yield _lines(structs.asdict(found) for found in plan.diagnostics)
     yield "]}\n"
 
 

@@ -38,14 +38,11 @@ from obs2anki.data import (
     Skipped,
     Source,
     VaultPath,
-    maker,
 )
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
 from obs2anki.settings import Settings
 from obs2anki.yields import Made, Yield
-
-_make_note, _make_planned, _make_card = maker(Note), maker(Planned), maker(Card)
 
 FIRST_SEEN = 1577836800
 """2020-01-01, seconds since the epoch: `created` of every note, and `mod` of one that is new.
@@ -252,9 +249,9 @@ class _Desk:
             # Above the ledger's, even if a clock was wrong: Anki takes only what is newer.
             same = entry.content == content
             mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
-        self.fates.append(identity.make_fate(deck, content, mod, seen, kept.remembered))
+        self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
         notetype = Notetype.BASIC if flashcard.cloze is None else Notetype.CLOZE
-        note = _make_note(
+        note = Note(
             guid,
             notetype,
             _fields(notetype, made, sides, guid, self.settings.namespace),
@@ -270,7 +267,7 @@ class _Desk:
         )
         for medium in sides.media:
             self.media[medium.name] = medium
-        return _make_planned(flashcard, guid, deck, note, places)
+        return Planned(flashcard, guid, deck, note, places)
 
     def _settled(
         self, made: Made, entry: Entry | None
@@ -300,9 +297,9 @@ class _Desk:
 
     def _cards(self, flashcard: Flashcard, places: tuple[int, ...]) -> tuple[Card, ...]:
         if places == (0,):
-            return (_make_card(0, self._scheduling(flashcard, 0)),)
+            return (Card(0, self._scheduling(flashcard, 0)),)
         return tuple(
-            _make_card(place, self._scheduling(flashcard, card))
+            Card(place, self._scheduling(flashcard, card))
             for place, card in sorted(zip(places, range(len(places)), strict=True))
             if place >= 0
         )

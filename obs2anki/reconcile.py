@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from msgspec import structs
+
 from obs2anki import deeds, diagnostics, identity
 from obs2anki.ankitext import clean_fields, clean_tag, deck_key
 from obs2anki.data import (
@@ -340,7 +342,7 @@ class _Desk:
     def add(self, note: Note) -> Add:
         """A note that Anki does not have."""
         deck = self.decks.follow(note.deck)
-        own = replace(note, deck=deck, created=deeds.created(note.guid))
+        own = structs.replace(note, deck=deck, created=deeds.created(note.guid))
         return Add(self.place(note), own)
 
     def change(self, note: Note, held: HeldNote) -> Change | None:
@@ -460,7 +462,7 @@ class _Desk:
         fields = dict(change.held.fields) | dict(change.fields)
         removed = set(change.remove_tags)
         tags = (*(tag for tag in change.held.tags if tag not in removed), *change.add_tags)
-        return replace(
+        return structs.replace(
             note,
             fields=tuple(fields.get(name, "") for name in FIELDS[note.notetype]),
             tags=tags,

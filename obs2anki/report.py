@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
+from msgspec import structs
+
 from obs2anki import identity, vault
 from obs2anki.build import Outcome, Verdict
 from obs2anki.data import (
@@ -828,7 +830,7 @@ def as_json(report: Report) -> str:
             },
             "skipped": [asdict(reason) for reason in report.skipped],
             "advice": [asdict(advice) for advice in report.advice],
-            "diagnostics": [asdict(found) for found in plan.diagnostics],
+            "diagnostics": [structs.asdict(found) for found in plan.diagnostics],
         }
     )
 

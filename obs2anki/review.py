@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from obs2anki.data import FsrsReview, Review, Sm2Review, maker
+from obs2anki.data import FsrsReview, Review, Sm2Review
 from obs2anki.markdown import SPACE, trim
-
-_make_sm2, _make_fsrs = maker(Sm2Review), maker(FsrsReview)
 
 OPENER = "<!--SR:"
 CLOSER = "-->"
@@ -165,7 +163,7 @@ def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
         return "its interval is missing"
     if percent is None:
         return Sm2Review(day, days, BASE_EASE), f"its ease is missing; {BASE_EASE} % is taken"
-    return _make_sm2(day, days, percent)
+    return Sm2Review(day, days, percent)
 
 
 def _fsrs(_: str, due: str, *fields: str) -> _Read:
@@ -180,7 +178,7 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
         return "its interval is missing"
     memory = (_number(stability), _number(difficulty))
     counts = (_integer(state), _integer(reps), _integer(lapses))
-    review = _make_fsrs(
+    review = FsrsReview(
         instant,
         days,
         memory[0] or 0.0,

@@ -13,9 +13,7 @@ import math
 from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
 
-from obs2anki.data import NEW, CardState, FsrsReview, Review, Scheduling, Sm2Review, maker
-
-_make_scheduling = maker(Scheduling)
+from obs2anki.data import NEW, CardState, FsrsReview, Review, Scheduling, Sm2Review
 
 LONGEST_INTERVAL = 36500
 """Days. Anki's maximum, for intervals and for stabilities."""
@@ -63,7 +61,7 @@ def _from_sm2(review: Sm2Review, today: date, zone: tzinfo, clamped: list[str]) 
     interval = _within(review.interval or 1, 1, LONGEST_INTERVAL, "an interval", "days", clamped)
     ease = _within(review.ease, FACTORS[0] / 10, FACTORS[1] / 10, "an ease", "%", clamped)
     due = _near(review.due, today, clamped)
-    return _make_scheduling(
+    return Scheduling(
         CardState.REVIEW,
         due,
         None,
@@ -87,7 +85,7 @@ def _from_fsrs(review: FsrsReview, today: date, zone: tzinfo, clamped: list[str]
     # Anki would make it due again the same day, for ever.
     interval = 0 if state is CardState.LEARNING else _interval(review, clamped)
     stability, difficulty = _memory(review, clamped)
-    return _make_scheduling(
+    return Scheduling(
         state,
         due,
         None if state is CardState.REVIEW else _due_at(review, due, zone),

@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
+from msgspec import structs
+
 from obs2anki import build, cache, identity, reconcile, report
 from obs2anki.build import Request, Round
 from obs2anki.data import Diagnostic
@@ -464,7 +466,7 @@ def as_json(synced: Synced) -> Iterator[str]:
         for place, why in synced.applied.refused
     ]
     yield f' "refused": {_json(refused)},\n'
-    found = ",".join(f"\n  {_json(asdict(one))}" for one in synced.diagnostics)
+    found = ",".join(f"\n  {_json(structs.asdict(one))}" for one in synced.diagnostics)
     yield f' "diagnostics": [{found}]}}\n'
 
 

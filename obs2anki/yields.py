@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import structs
 
 from obs2anki import (
     check,
@@ -34,8 +36,8 @@ from obs2anki.data import (
     Media,
     Skipped,
     Source,
+    Value,
     VaultPath,
-    maker,
 )
 from obs2anki.media import Library
 from obs2anki.settings import Settings
@@ -73,8 +75,7 @@ REMEDIES = {
 """What brings them in: a line of obs2anki.toml where one does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(Value, frozen=True):
     """What a flashcard shows, as HTML, and what belongs to that."""
 
     html: tuple[str, ...]
@@ -85,8 +86,7 @@ class Sides:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Value, frozen=True):
     """A flashcard with all that can be said of it without the ledger."""
 
     flashcard: Flashcard
@@ -104,11 +104,7 @@ class Made:
     """Digest of what is learnt."""
 
 
-_make_made, _make_sides, _make_place = maker(Made), maker(Sides), maker(render.Place)
-
-
-@dataclass(frozen=True, slots=True)
-class Yield:
+class Yield(Value, frozen=True):
     """What a document yields."""
 
     path: VaultPath
@@ -140,7 +136,7 @@ def of(source: Source, settings: Settings, library: Library, vault: str) -> Yiel
         if not meant or not meant.flashcards:
             return nothing
         unread = problems or check.unreadable_tag(source, document, settings.grammar)
-        return replace(nothing, diagnostics=(*nothing.diagnostics, *unread))
+        return structs.replace(nothing, diagnostics=(*nothing.diagnostics, *unread))
     extraction = extract.flashcards(document, settings.grammar)
     placed, more = decks.place(document, extraction.flashcards, settings, vault)
     # Where nothing is a flashcard, it is the separator rather than the place of the review.
@@ -148,7 +144,9 @@ def of(source: Source, settings: Settings, library: Library, vault: str) -> Yiel
     left_behind = (
         *_of_flashcards(placed),
         *(
-            item if found_any or item.cause != "orphan" else replace(item, cause="no-separator")
+            item
+            if found_any or item.cause != "orphan"
+            else structs.replace(item, cause="no-separator")
             for item in extraction.left_behind
         ),
     )
@@ -245,7 +243,7 @@ class Bench:
             sides = self._basic(flashcard, place)
         else:
             sides = self.cloze(flashcard, places)
-        return _make_made(
+        return Made(
             flashcard,
             deck,
             identity.key(flashcard),
@@ -278,7 +276,7 @@ class Bench:
             media += rendered.media
             online += rendered.online
             said += found
-        return _make_sides(tuple(html), tuple(media), tuple(online), tuple(said))
+        return Sides(tuple(html), tuple(media), tuple(online), tuple(said))
 
     def _note(self, rendered: render.Rendered) -> None:
         """Keep in mind what of the vault went into it."""
@@ -290,7 +288,7 @@ class Bench:
     def place(self, flashcard: Flashcard) -> render.Place:
         """What rendering depends on besides the text."""
         name, rtl = self.settings.cards.vault, flashcard.rtl
-        return _make_place(
+        return render.Place(
             flashcard.path,
             flashcard.own_line or flashcard.line,
             self.vault if name is None else name,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 
+from msgspec import structs
+
 from obs2anki import identity
 from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Note, Notetype, Plan
 from obs2anki.deeds import CardId, HeldCard, HeldNote, Holding, NoteId
@@ -28,7 +30,7 @@ def stated(note: Note) -> Note:
         identity.digest(note.deck),
     )
     fields["State"] = " ".join(digests)
-    return replace(note, fields=tuple(fields[name] for name in FIELDS[note.notetype]))
+    return structs.replace(note, fields=tuple(fields[name] for name in FIELDS[note.notetype]))
 
 
 def held(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from obs2anki import check, diagnostics, extract, render
 from obs2anki.data import Diagnostic, Flashcard, VaultPath
@@ -22,7 +23,7 @@ LIBRARY = library()
 def findings(front: str, back: str) -> list[tuple[str, str]]:
     """Code and sentence of what is found about a flashcard."""
     (planned,) = plan(note("a")).planned
-    flashcard = replace(planned.flashcard, shown=(front, back))
+    flashcard = structs.replace(planned.flashcard, shown=(front, back))
     return [(found.code, found.message) for found in check.flashcards([flashcard], Settings())]
 
 

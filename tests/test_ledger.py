@@ -10,13 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from benchmarks import kills
 from obs2anki import build, ledger
@@ -130,7 +130,10 @@ def test_lines_in_any_order_read_the_same(one: Ledger, chance: random.Random) ->
 
 
 def test_a_file_has_a_line_for_the_header_and_for_each_flashcard() -> None:
-    first, second = replace(ENTRY, guid=Guid("a")), replace(ENTRY, guid=Guid("b"), mod=7)
+    first, second = (
+        replace(ENTRY, guid=Guid("a")),
+        replace(ENTRY, guid=Guid("b"), mod=7),
+    )
     header, *lines = map(json.loads, lines_of(some(second, first)))
     assert header == {"obs2anki": 1, "namespace": "obs2anki", "vault": "Biology"}
     assert [(line["guid"], line["mod"]) for line in lines] == [("a", 1577836800), ("b", 7)]
@@ -153,7 +156,10 @@ def test_no_file_is_no_ledger(tmp_path: Path) -> None:
 
 
 def test_of_two_lines_with_one_guid_the_later_change_wins() -> None:
-    older, newer = replace(ENTRY, question="z", mod=10), replace(ENTRY, question="a", mod=11)
+    older, newer = (
+        replace(ENTRY, question="z", mod=10),
+        replace(ENTRY, question="a", mod=11),
+    )
     header, line, other = (*lines_of(some(older)), lines_of(some(newer))[1])
     for several in ((line, other), (other, line), (line, other, line)):
         assert read("\n".join((header, *several))) == some(newer)

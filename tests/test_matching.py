@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec import structs
 
 from obs2anki import identity
 from obs2anki.data import DeckName, Entry, Flashcard
@@ -30,7 +30,7 @@ def followed(before: str, after: str, gone: str = "") -> list[str | None]:
     entries = ledger(written.flashcards(before + gone))
     left = {flashcard.shown[0].strip() for flashcard in written.flashcards(gone)}
     entries = tuple(
-        replace(entry, gone=date(2024, 5, 2)) if entry.question in left else entry
+        structs.replace(entry, gone=date(2024, 5, 2)) if entry.question in left else entry
         for entry in entries
     )
     known = {entry.guid: entry.question for entry in entries}

@@ -14,6 +14,7 @@ from datetime import UTC, date
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from obs2anki.data import NEW, Delivery, Destination, Guid, Media, Plan
 from obs2anki.destinations import package
@@ -238,9 +239,9 @@ BROKEN = {
     "GUID twice": plan(note("a"), note("b"), note("a")),
     "no GUID": plan(note("")),
     "blank GUID": plan(note(" ")),
-    "no card": plan(replace(note("a"), cards=())),
+    "no card": plan(structs.replace(note("a"), cards=())),
     "card twice": plan(note("a", NEW, NEW, ordinals=(0, 0))),
-    "fields missing": plan(replace(note("a"), fields=("too", "few"))),
+    "fields missing": plan(structs.replace(note("a"), fields=("too", "few"))),
     "media path": plan(note("a"), media=(Media("a/b.png", Path(__file__), 1),)),
 }
 

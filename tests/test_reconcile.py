@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from obs2anki import identity
 from obs2anki.data import (
@@ -464,7 +465,7 @@ def test_what_the_ledger_does_not_know_is_no_orphan() -> None:
 
 def test_a_flashcard_that_is_in_the_vault_without_a_card_is_no_orphan() -> None:
     plan = vault(note("a"))
-    asks_nothing = replace(plan, planned=tuple(replace(p, note=None) for p in plan.planned))
+    asks_nothing = replace(plan, planned=tuple(structs.replace(p, note=None) for p in plan.planned))
     assert not done(asks_nothing, holding(held(note("a")))).writes
 
 
@@ -478,7 +479,9 @@ def test_prune_removes_orphans_alone() -> None:
 
 
 def _with_media(*names: str) -> Plan:
-    one = replace(note("a", fields={"Front": '<img src="cat-1.png">'}), media=("cat-1.png",))
+    one = structs.replace(
+        note("a", fields={"Front": '<img src="cat-1.png">'}), media=("cat-1.png",)
+    )
     files = tuple(Media(name, Path(name), 1) for name in names)
     return replace(vault(one), media=files)
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from obs2anki import identity, ledger, report
 from obs2anki.build import Outcome, Round, Verdict
@@ -461,7 +462,7 @@ def test_there_is_no_advice_without_a_reason() -> None:
 def test_a_backlog_is_told_with_its_oldest_day() -> None:
     notes = [*backlog("a", 200), *backlog("a", 1, date(2023, 2, 3)), *backlog("b", 9)]
     assert advised(*notes) == [("backlog", "a", 201)]
-    text = said(outcome(*[replace(n, guid=Guid(str(i))) for i, n in enumerate(notes)]))
+    text = said(outcome(*[structs.replace(n, guid=Guid(str(i))) for i, n in enumerate(notes)]))
     assert "  - In a, 201 cards are due now, the oldest since 2023-02-03. Anki shows no" in text
 
 

@@ -28,6 +28,7 @@ from threading import Thread
 from typing import TypeVar
 
 import msgspec
+from msgspec import structs
 
 from obs2anki import identity
 from obs2anki.ankitext import clean_deck
@@ -939,7 +940,7 @@ def _ids(add: Add) -> range:
 
 def _later(add: Add) -> Add:
     """The same note, made a second later."""
-    return replace(add, note=replace(add.note, created=add.note.created + 1))
+    return replace(add, note=structs.replace(add.note, created=add.note.created + 1))
 
 
 def _escaped(text: str) -> str:

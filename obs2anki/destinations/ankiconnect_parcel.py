@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from obs2anki.data import Card, Guid, Note, Notetype, Plan
 from obs2anki.deeds import Add, Change, Place, created
 from obs2anki.destinations import anki2
@@ -84,7 +86,7 @@ def new(add: Add, kind: Kind | None) -> Parcel:
     It is as old as can be: of a note that has its GUID after all, in a place where obs2anki does
     not look, nothing is replaced.
     """
-    note = replace(add.note, mod=MOD)
+    note = structs.replace(add.note, mod=MOD)
     parcel = Parcel(
         add.place, note, dict(zip(FIELDS[note.notetype], note.fields, strict=True)), kind
     )

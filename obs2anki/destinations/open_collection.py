@@ -22,6 +22,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from obs2anki import deeds
 from obs2anki.data import CardState, DeckName, Guid, Notetype, Plan, Scheduling
 from obs2anki.deeds import (
@@ -223,8 +225,8 @@ def _with_free_ids(engine: Engine, packed: Plan) -> Plan:
         second = one.note.created
         while second in taken:
             second += 1
-        note = one.note if second == one.note.created else replace(one.note, created=second)
-        planned.append(replace(one, note=note))
+        note = one.note if second == one.note.created else structs.replace(one.note, created=second)
+        planned.append(structs.replace(one, note=note))
     return replace(packed, planned=tuple(planned))
 
 

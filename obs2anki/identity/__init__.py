@@ -12,12 +12,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import cast
+
+from msgspec import structs
 
 from obs2anki import cloze
 from obs2anki.data import (
@@ -30,11 +31,10 @@ from obs2anki.data import (
     Ordinal,
     Review,
     Sm2Review,
+    Value,
     VaultPath,
-    make_entry,
-    maker,
 )
-from obs2anki.identity.matching import Candidate, make_candidate, match
+from obs2anki.identity.matching import Candidate, match
 from obs2anki.identity.ordinals import Ordinals, asked_digests, keep, new_places
 from obs2anki.identity.texts import comparable, digest
 
@@ -48,7 +48,6 @@ __all__ = [
     "guid_for",
     "keep",
     "key",
-    "make_fate",
     "new_places",
     "note_id",
     "remembered",
@@ -58,8 +57,7 @@ REMEMBERED = 200
 """Characters of a question, and of an answer, that the ledger keeps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Value, frozen=True):
     """What tells one flashcard from another: its question and its answer, for comparing."""
 
     question: str
@@ -73,16 +71,12 @@ class Key:
         return self.question_digest, self.answer_digest
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
+class Assigned(Value, frozen=True):
     """A flashcard's GUID, and what the ledger remembered of it; None = seen for the first time."""
 
     guid: Guid
     entry: Entry | None
     key: Key
-
-
-_make_key, _make_assigned = maker(Key), maker(Assigned)
 
 
 def key(flashcard: Flashcard) -> Key:
@@ -101,7 +95,7 @@ def key(flashcard: Flashcard) -> Key:
 
 
 def _key(question: str, answer: str) -> Key:
-    return _make_key(question, answer, digest(question), digest(answer))
+    return Key(question, answer, digest(question), digest(answer))
 
 
 # ---------------------------------------------------------------- GUIDs
@@ -134,7 +128,7 @@ def assign(
     for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
         entry = matched.get(index)
         guid = fresh.guid(own, flashcard.path) if entry is None else fresh.known(entry.guid, own)
-        assigned.append(_make_assigned(guid, entry, own))
+        assigned.append(Assigned(guid, entry, own))
     return assigned, found
 
 
@@ -218,7 +212,7 @@ class _Candidates:
 
     def _candidate(self, index: int) -> Candidate:
         flashcard, own = self._flashcards[index], self._keys[index]
-        return make_candidate(
+        return Candidate(
             index,
             flashcard.cloze is not None,
             flashcard.path,
@@ -280,8 +274,7 @@ def _is_counterpart(flashcard: Flashcard, entry: Entry | None) -> bool:
 # ---------------------------------------------------------------- what is remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(Value, frozen=True):
     """What became of a flashcard in this run, for the ledger."""
 
     deck: DeckName
@@ -292,9 +285,6 @@ class Fate:
     seen: int
     """Seconds since the epoch."""
     ordinals: tuple[Ordinal, ...] = ()
-
-
-make_fate = maker(Fate)
 
 
 def remembered(
@@ -314,7 +304,7 @@ def remembered(
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
         old = one.entry
         unchanged = old is not None and old.content == fate.content
-        result[one.guid] = make_entry(
+        result[one.guid] = Entry(
             one.guid,
             flashcard.type,
             flashcard.path,
@@ -338,7 +328,7 @@ def remembered(
         before[flashcard.path] = one.guid
     for entry in entries:
         if entry.guid not in result:
-            result[entry.guid] = replace(entry, gone=entry.gone or today)
+            result[entry.guid] = structs.replace(entry, gone=entry.gone or today)
     result |= {entry.guid: entry for entry in unseen}
     return tuple(result[guid] for guid in sorted(result))
 

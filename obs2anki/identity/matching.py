@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from obs2anki import diagnostics
-from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, VaultPath, maker
+from obs2anki.data import Diagnostic, Entry, FlashcardType, Guid, Value, VaultPath
 
 if TYPE_CHECKING:
     from obs2anki.identity.words import Compared, Words
@@ -29,8 +29,7 @@ Texts = tuple[str, str]
 """Digests of a question and of an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Value, frozen=True):
     """A flashcard of the vault, as far as it can be compared with an entry."""
 
     index: int
@@ -76,8 +75,7 @@ Settled = Mapping[int, Entry]
 """The entries, by a flashcard's index, of whole documents in which nothing is to be decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Old:
+class _Old(Value, frozen=True):
     """An entry of the ledger, as far as it can be compared with a flashcard."""
 
     entry: Entry
@@ -94,9 +92,6 @@ class _Old:
     def texts(self) -> Texts:
         """Digests of question and answer."""
         return _texts_of(self.entry)
-
-
-make_candidate, _make_old = maker(Candidate), maker(_Old)
 
 
 def _texts_of(entry: Entry) -> Texts:
@@ -299,7 +294,7 @@ def _olds(
         for order, entry in enumerate([*live, *rest]):
             inside = order < len(live)
             result.append(
-                _make_old(
+                _Old(
                     entry,
                     entry.type is FlashcardType.CLOZE,
                     renamed.get(path, path),

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+
+from msgspec import structs
 
 from obs2anki import cloze
 from obs2anki.data import Cloze, Entry, Flashcard, Ordinal
@@ -93,7 +95,7 @@ def _result(
 ) -> Ordinals:
     live = tuple(Ordinal(found[one.card], one.digest) for one in asked if found[one.card] >= 0)
     taken = {ordinal.ordinal for ordinal in live}
-    freed = tuple(replace(o, gone=True) for o in before if o.ordinal not in taken)
+    freed = tuple(structs.replace(o, gone=True) for o in before if o.ordinal not in taken)
     places = tuple(found.get(card, -1) for card in range(cards))
     return Ordinals(places, live + tuple(sorted(freed, key=lambda o: o.ordinal)))
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from obs2anki import diagnostics
-from obs2anki.data import Diagnostic, Media, Source, VaultPath
+from obs2anki.data import Diagnostic, Media, Source, Value, VaultPath
 from obs2anki.media import FILMS, IMAGES, MEGABYTE, SOUNDS, Library, extension
 from obs2anki.render.atoms import TOKEN, Atom, attribute, inert, without_control
 from obs2anki.render.passages import outline
@@ -67,8 +67,7 @@ _MOST_PLACED = 100
 """With more findings than this in one side, they are told at its first line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value, frozen=True):
     """What a fragment's rendering depends on besides its text."""
 
     path: VaultPath

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec import structs
 
 from obs2anki.data import Source, VaultPath
 from obs2anki.media import Library
@@ -75,7 +76,7 @@ class Transclusion:
         self, links: Links, target: Target, found: Outline, passage: Passage, title: str
     ) -> str:
         rtl = self.right_to_left if found.rtl is None else found.rtl
-        place = replace(
+        place = structs.replace(
             links.place,
             path=target.path,
             line=passage.line,
