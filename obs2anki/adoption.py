@@ -123,7 +123,7 @@ def adopt(request: Request, source: Path, step: Step = lambda documents: documen
         adoption, entries = _settled(again, matching, len(stored), file)
         kept = {entry.guid: entry for entry in (*before, *entries)}
         saved = tuple(kept[guid] for guid in sorted(kept))
-        ledger.save(file, ledger.Ledger(today.plan.namespace, name, saved))
+        ledger.save(file, ledger.Ledger(today.plan.namespace, name, saved), request.vault)
     return adoption
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "Round",
     "Step",
     "Verdict",
+    "announce",
     "compare",
     "deck_of",
     "export",
@@ -227,15 +228,26 @@ def export(round_: Round) -> Outcome:
     return Outcome(round_, verdict, delivery, remembered)
 
 
+def announce(round_: Round) -> None:
+    """Leave word of what `remember` will save, for the case that it is never reached."""
+    now = _as_ledger(round_)
+    if round_.ledger is not None and now != round_.known:
+        ledger.announce(round_.ledger, now, round_.root)
+
+
 def remember(round_: Round) -> bool:
     """Save the ledger of a round that was delivered; says whether it had to be written."""
     if round_.ledger is None:
         return False
-    now = Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger)
+    now = _as_ledger(round_)
     if round_.known is not None and now == round_.known and round_.known.tidy:
         return False
-    ledger.save(round_.ledger, now)
+    ledger.save(round_.ledger, now, round_.root)
     return True
+
+
+def _as_ledger(round_: Round) -> Ledger:
+    return Ledger(round_.plan.namespace, round_.plan.vault_name, round_.plan.ledger)
 
 
 def preview(round_: Round) -> Outcome:

@@ -6,6 +6,11 @@
 One line a flashcard, sorted by GUID, so that git merges two ledgers line by line (`merge=union`
 in the .gitattributes beside it). Reading accepts any order and, of several lines with one GUID,
 keeps the latest; the next save sorts. It is replaced whole or not at all.
+
+    .ledger.jsonl.next     what the ledger is going to be, while Anki is being written
+
+Anki and the ledger cannot change at one instant. Who is killed in between leaves this file, and
+the next run knows by it what Anki may have got.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from io import BytesIO
 from itertools import chain
@@ -60,12 +65,26 @@ class Ledger:
 
 
 def read(file: Path) -> Ledger | None:
-    """The ledger in `file`; None if there is none.
+    """The ledger in `file`, with what was announced and never saved; None if there is none.
 
     An older version may lack what is not needed to know a flashcard again; what an entry says
     beyond that is left unread. Raises Obs2ankiError, with the line and a remedy, where the
     ledger cannot be understood: rather than make new notes of everything, nothing is exported.
     """
+    known, announced = _read(file), _read(_next(file))
+    if announced is None:
+        return known
+    if known is None:
+        return replace(announced, tidy=False)
+    entries = {entry.guid: entry for entry in known.entries}
+    for entry in announced.entries:
+        # A ledger that has come from another computer since may know of later changes.
+        if entry.guid not in entries or entry.mod >= entries[entry.guid].mod:
+            entries[entry.guid] = entry
+    return replace(known, entries=tuple(entries[guid] for guid in sorted(entries)), tidy=False)
+
+
+def _read(file: Path) -> Ledger | None:
     try:
         if file.exists() and not file.is_file():  # a pipe would be waited for without end
             raise Obs2ankiError(
@@ -357,28 +376,72 @@ def _attributes(file: Path) -> str:
     return f"{file.name} merge=union\n"
 
 
-def save(file: Path, ledger: Ledger) -> None:
+def announce(file: Path, ledger: Ledger, root: Path) -> None:
+    """Leave word that `ledger` is what `save` will put into `file`, in the vault `root`.
+
+    From now on it is known, even if `save` is never reached. Raises Obs2ankiError where it
+    cannot be written.
+    """
+    with _sentences(file, root, "run this again; nothing was written so far."):
+        _make_folder(file.parent, root)
+        _replace(file, content_of(ledger), _next(file))
+
+
+def save(file: Path, ledger: Ledger, root: Path) -> None:
     """Put `ledger` into `file`, whole or not at all; an equal one is not touched.
 
-    Raises Obs2ankiError where it cannot be written; the file that was there is then as it was.
+    Raises Obs2ankiError where it cannot be written, or where the vault `root` is not there any
+    more; the file that was there is then as it was.
     """
     content = content_of(ledger)
+    remedy = "export again; until then the deck is newer than the ledger."
+    with _sentences(file, root, remedy):
+        _aside(file).unlink(missing_ok=True)  # of a run that was killed
+        if not _holds(file, content):
+            _make_folder(file.parent, root)
+            attributes = file.parent / ".gitattributes"
+            if file.parent.name == ".obs2anki" and not os.path.lexists(attributes):
+                _replace(attributes, _attributes(file).encode("utf-8"))
+            if _holds(_next(file), content):
+                _next(file).replace(file)
+            else:
+                _replace(file, content)
+        _next(file).unlink(missing_ok=True)
+
+
+@contextmanager
+def _sentences(file: Path, root: Path, remedy: str) -> Iterator[None]:
+    """Say why the ledger cannot be written, and what to do about it."""
     try:
-        with suppress(FileNotFoundError):
-            _aside(file).unlink()  # of a run that was killed
-        with suppress(FileNotFoundError):
-            if file.stat().st_size == len(content) and file.read_bytes() == content:
-                return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        attributes = file.parent / ".gitattributes"
-        if file.parent.name == ".obs2anki" and not os.path.lexists(attributes):
-            _replace(attributes, _attributes(file).encode("utf-8"))
-        _replace(file, content)
+        yield
     except OSError as error:
+        if not root.is_dir():
+            raise Obs2ankiError(
+                f"The vault {root} was moved meanwhile, so its ledger was not written. Run this "
+                "again where it is now."
+            ) from error
         raise Obs2ankiError(
             f"The ledger {file} cannot be written: {error.strerror or error}. Make room or mend "
-            "its permissions, then export again; until then the deck is newer than the ledger."
+            f"its permissions, then {remedy}"
         ) from error
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Make a folder of the vault, but never the vault: it may have been renamed meanwhile."""
+    if folder != root and root in folder.parents:
+        _make_folder(folder.parent, root)
+        folder.mkdir(exist_ok=True)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    with suppress(FileNotFoundError):
+        return file.stat().st_size == len(content) and file.read_bytes() == content
+    return False
+
+
+def _next(file: Path) -> Path:
+    """Where it is announced what a ledger is going to be."""
+    return file.with_name(f".{file.name}.next")
 
 
 def _aside(file: Path) -> Path:
@@ -386,8 +449,8 @@ def _aside(file: Path) -> Path:
     return file.with_name(f".{file.name}.tmp")
 
 
-def _replace(file: Path, content: bytes) -> None:
-    """Write aside, bring it to the disk, then take the file's place."""
+def _replace(file: Path, content: bytes, place: Path | None = None) -> None:
+    """Write aside, bring it to the disk, then take the file's place, or another beside it."""
     aside = _aside(file)
     aside.unlink(missing_ok=True)
     try:
@@ -398,7 +461,7 @@ def _replace(file: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         with suppress(OSError):
             shutil.copymode(file, aside)
-        aside.replace(file)
+        aside.replace(place or file)
     except BaseException:
         with suppress(OSError):
             aside.unlink()

@@ -136,6 +136,7 @@ def follow(round_: Round, session: Session, terms: Terms) -> Synced:
         elif is_large(changes, holding) and not terms.confirm(changes):
             ending = Ending.DECLINED
         elif changes.writes:
+            build.announce(round_)
             applied = anki.apply(changes, plan)
             ending = Ending.WRITTEN
     if ending in (Ending.WRITTEN, Ending.UNCHANGED):

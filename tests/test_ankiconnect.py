@@ -129,6 +129,8 @@ SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_a_document_that_cannot_be_read_has_not_left,
     test_sync.test_media_are_added_and_never_replaced,
     test_sync.test_media_that_got_lost_are_added_again,
+    test_sync.test_what_is_reworded_after_a_sync_that_was_killed_is_not_doubled,
+    test_sync.test_a_vault_that_is_renamed_during_a_sync_is_known_again_at_its_new_place,
 )
 """What a collection does, a running Anki does."""
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +20,17 @@ from msgspec.structs import replace
 
 from benchmarks import kills
 from obs2anki import build, ledger
-from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath
+from obs2anki.data import (
+    DeckName,
+    Delivery,
+    Entry,
+    FlashcardType,
+    Guid,
+    Ordinal,
+    Plan,
+    VaultPath,
+)
+from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.ledger import Ledger
 from tests.commands import PLUGIN, Ended, child, ended, held, run, tagged, vault
@@ -115,10 +125,10 @@ def lines_of(one: Ledger) -> list[str]:
 def test_a_ledger_that_was_read_is_written_as_the_same_bytes(one: Ledger) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file, again = Path(folder) / "ledger.jsonl", Path(folder) / "again.jsonl"
-        ledger.save(file, one)
+        ledger.save(file, one, Path(folder))
         known = ledger.read(file)
         assert known == one
-        ledger.save(again, known)
+        ledger.save(again, known, Path(folder))
         assert again.read_bytes() == file.read_bytes()
 
 
@@ -143,7 +153,7 @@ def test_a_file_has_a_line_for_the_header_and_for_each_flashcard() -> None:
 
 def test_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
     one = some(replace(ENTRY, path=VaultPath("\udcff.md")), name="\udcff")
-    ledger.save(tmp_path / "ledger.jsonl", one)
+    ledger.save(tmp_path / "ledger.jsonl", one, tmp_path)
     assert ledger.read(tmp_path / "ledger.jsonl") == one
 
 
@@ -184,7 +194,7 @@ def test_the_next_save_heals_what_a_merge_left(tmp_path: Path) -> None:
     file.write_text("\n".join((*lines_of(some(ENTRY)), *lines_of(some(newer)))), "utf-8")
     known = ledger.read(file)
     assert known is not None
-    ledger.save(file, known)
+    ledger.save(file, known, tmp_path)
     assert file.read_bytes() == ledger.content_of(some(newer))
 
 
@@ -382,44 +392,44 @@ def test_an_equal_ledger_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_ledger_that_changes_is_replaced_and_never_written_into(tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
-    ledger.save(file, some(ENTRY))
+    ledger.save(file, some(ENTRY), tmp_path)
     with file.open("rb") as old:
-        ledger.save(file, some())
+        ledger.save(file, some(), tmp_path)
         assert old.read() == ledger.content_of(some(ENTRY))
     assert ledger.read(file) == some()
 
 
 def test_attributes_for_git_are_written_once_and_never_again(tmp_path: Path) -> None:
     file = tmp_path / ".obs2anki" / "ledger.jsonl"
-    ledger.save(file, some())
+    ledger.save(file, some(), tmp_path)
     attributes = file.with_name(".gitattributes")
     assert attributes.read_text() == "ledger.jsonl merge=union\n"
     attributes.write_text("mine")
-    ledger.save(file, some(ENTRY))
+    ledger.save(file, some(ENTRY), tmp_path)
     assert attributes.read_text() == "mine"
     attributes.unlink()
     attributes.symlink_to("nowhere")
-    ledger.save(file, some())
+    ledger.save(file, some(), tmp_path)
     assert attributes.is_symlink()
     assert sorted(held(tmp_path)) == [".obs2anki/ledger.jsonl"]
 
 
 def test_permissions_stay(tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
-    ledger.save(file, some())
+    ledger.save(file, some(), tmp_path)
     file.chmod(0o640)
-    ledger.save(file, some(ENTRY))
+    ledger.save(file, some(ENTRY), tmp_path)
     assert file.stat().st_mode & 0o777 == 0o640
 
 
 def test_what_a_killed_run_left_is_cleared_away_and_no_link_is_followed(tmp_path: Path) -> None:
     file = tmp_path / "v" / "ledger.jsonl"
-    ledger.save(file, some())
+    ledger.save(file, some(), tmp_path)
     (tmp_path / "outside").write_text("untouched")
     file.with_name(".ledger.jsonl.tmp").symlink_to(tmp_path / "outside")
-    ledger.save(file, some(ENTRY))
+    ledger.save(file, some(ENTRY), tmp_path)
     file.with_name(".ledger.jsonl.tmp").write_text("half")
-    ledger.save(file, some(ENTRY))
+    ledger.save(file, some(ENTRY), tmp_path)
     assert held(tmp_path) == {
         "outside": b"untouched",
         "v/ledger.jsonl": ledger.content_of(some(ENTRY)),
@@ -430,7 +440,7 @@ def test_a_full_disk_leaves_the_old_ledger_and_nothing_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "ledger.jsonl"
-    ledger.save(file, some())
+    ledger.save(file, some(), tmp_path)
     before = held(tmp_path)
 
     def full(_: int) -> None:
@@ -438,8 +448,83 @@ def test_a_full_disk_leaves_the_old_ledger_and_nothing_beside_it(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Obs2ankiError, match=r"cannot be written: No space left on device\. Make"):
-        ledger.save(file, some(ENTRY))
+        ledger.save(file, some(ENTRY), tmp_path)
     assert held(tmp_path) == before
+
+
+# ---------------------------------------------------------------- what is announced
+
+
+def test_what_was_announced_is_known_until_it_is_saved(tmp_path: Path) -> None:
+    file = tmp_path / ".obs2anki" / "ledger.jsonl"
+    ledger.announce(file, some(ENTRY), tmp_path)
+    assert ledger.read(file) == some(ENTRY)
+    assert not file.exists()
+    ledger.save(file, some(ENTRY), tmp_path)
+    assert ledger.read(file) == some(ENTRY)
+    assert sorted(path.name for path in file.parent.iterdir()) == [".gitattributes", file.name]
+
+
+def test_what_was_announced_and_came_otherwise_is_forgotten_with_the_next_save(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ledger.jsonl"
+    other = replace(ENTRY, guid=Guid("other"))
+    ledger.save(file, some(ENTRY), tmp_path)
+    ledger.announce(file, some(other), tmp_path)
+    assert ledger.read(file) == some(*sorted((ENTRY, other), key=lambda entry: entry.guid))
+    ledger.save(file, some(ENTRY), tmp_path)
+    assert held(tmp_path) == {"ledger.jsonl": ledger.content_of(some(ENTRY))}
+
+
+def test_a_ledger_that_came_from_elsewhere_since_knows_better(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    here, there = replace(ENTRY, mod=7, answer="here"), replace(ENTRY, mod=8, answer="there")
+    ledger.announce(file, some(here), tmp_path)
+    ledger.save(file.with_name("theirs"), some(there), tmp_path)
+    file.with_name("theirs").replace(file)
+    assert ledger.read(file) == some(there)
+
+
+def test_what_was_announced_has_the_permissions_of_the_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    ledger.save(file, some(), tmp_path)
+    file.chmod(0o640)
+    ledger.announce(file, some(ENTRY), tmp_path)
+    ledger.save(file, some(ENTRY), tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("write", [ledger.announce, ledger.save])
+def test_where_no_vault_is_any_more_nothing_is_made(
+    write: Callable[[Path, Ledger, Path], None], tmp_path: Path
+) -> None:
+    root = tmp_path / "vault"
+    with pytest.raises(Obs2ankiError, match=r"vault was moved meanwhile.*Run this again where"):
+        write(root / ".obs2anki" / "ledger.jsonl", some(), root)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_vault_that_is_renamed_between_deck_and_ledger_leaves_nothing_at_its_old_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = vault(tmp_path / "sea", {"a.md": "Q;; A"})
+    deliver = Package.deliver
+
+    def then_rename(package: Package, plan: Plan) -> Delivery:
+        delivery = deliver(package, plan)
+        root.rename(tmp_path / "ocean")
+        return delivery
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Package, "deliver", then_rename)
+        done = run(["export", str(root), "-o", str(tmp_path / "deck.apkg")], capsys)
+    assert done.code == 2
+    assert "was moved meanwhile" in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deck.apkg", "ocean"]
+    guids = rows(tmp_path / "deck.apkg", "SELECT guid FROM notes")
+    exported(tmp_path / "ocean", capsys)
+    assert rows(tmp_path / "deck.apkg", "SELECT guid FROM notes") == guids
 
 
 # ---------------------------------------------------------------- what commands write
@@ -584,7 +669,7 @@ def test_an_export_waits_for_the_one_before_and_knows_what_that_wrote(tmp_path: 
         later = child(["export", str(root), "-o", str(tmp_path / "deck.apkg")], tmp_path)
         with pytest.raises(subprocess.TimeoutExpired):
             later.wait(2)
-        ledger.save(file, some(replace(ENTRY, gone=None)))
+        ledger.save(file, some(replace(ENTRY, gone=None)), root)
     assert (done := ended(later)).code == 0, done.err
     (guid,) = rows(tmp_path / "deck.apkg", "SELECT guid FROM notes")
     assert {(one.guid, one.gone is None) for one in known(root).entries} == {

@@ -621,7 +621,8 @@ def torn(home: Home) -> Home:
         mine["Front"] = '<img src="mine.png">'
         phone.col.add_note(mine, _deck(phone.col))
     (home.vault / "cell.png").write_bytes(b"a cell")
-    home.write({"a.md": "hus;;;a house\n\ncell;;![[cell.png]]", "b.md": f"x;;y\n{REVIEWED}"})
+    picture = "And what is the picture of the cell?;;![[cell.png]]"
+    home.write({"a.md": f"hus;;;a house\n\n{picture}", "b.md": f"x;;y\n{REVIEWED}"})
     return home
 
 
@@ -699,6 +700,29 @@ def test_wherever_the_process_is_killed_the_next_sync_finishes_the_job(torn: Hom
         assert child.wait() == -signal.SIGKILL, number
         _adopt(torn)
         assert finished(torn)[:2] == (wanted, media), number
+
+
+@pytest.mark.parametrize("last", ["/sync/meta", "/sync/applyChunk", "/sync/finish"])
+def test_what_is_reworded_after_the_process_was_killed_is_not_doubled(
+    torn: Home, last: str
+) -> None:
+    start = moment(torn)
+    _, _, requests = finished(torn)
+    start.again()
+    before = torn.held()
+    child = torn.command()
+    number = len(requests) - requests[::-1].index(last)
+    torn.relay.break_at(number, "after", child.kill)
+    assert child.wait() == -signal.SIGKILL
+    _adopt(torn)
+    question = "And what is the picture of the cell that stands here?"
+    torn.write({"a.md": f"hus;;;a house\n\n{question};;![[cell.png]]", "b.md": f"x;;z\n{REVIEWED}"})
+    held = finished(torn)[0]
+    awake = {card.fields[0] for card in held.cards if ORPHAN_TAG not in card.tags}
+    assert awake - {'<img src="mine.png">'} == {"hus", question, "x"}
+    assert {card.fields[1] for card in held.cards if card.fields[0] == "x"} == {"z"}
+    assert held.reviews == before.reviews
+    assert len(held.cards) == len({(card.guid, card.ordinal) for card in held.cards})
 
 
 def test_a_process_killed_at_any_moment_leaves_what_the_next_sync_finishes(torn: Home) -> None:

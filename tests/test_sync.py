@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,29 @@ def same_but(
     for number, row in before.cards.items():
         kept = [v for i, v in enumerate(row) if i not in left_out]
         assert [v for i, v in enumerate(after.cards[number]) if i not in left_out] == kept
+
+
+POINTS = ("before", "between", "after")
+"""Whether a sync is killed before Anki is written, after that is announced, or after it."""
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(both: Both, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync that is killed at a point."""
+    announce = build.announce
+
+    def kill(round_: build.Round) -> bool:
+        if point == "between":
+            announce(round_)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "remember" if point == "after" else "announce", kill)
+        with pytest.raises(Killed):
+            both.sync()
 
 
 # ---------------------------------------------------------------- first meeting
@@ -908,6 +932,55 @@ def test_what_changed_since_is_seen(
 
 
 # ---------------------------------------------------------------- killed
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_what_is_reworded_after_a_sync_that_was_killed_is_not_doubled(
+    studied: Both, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FIRST["a.md"]
+    first, second, third = (
+        f"What {does} the liver of a grown man{every} day?;;Bile and proteins"
+        for does, every in (("does", " make"), ("does", " make every"), ("makes", " each"))
+    )
+    before = studied.standing()
+    for added in (first, second):
+        studied.write({"a.md": f"{text}\n\n{added}\n{REVIEWED}"})
+        killed(studied, point, monkeypatch)
+    studied.write({"a.md": f"{text}\n\n{third}\n{REVIEWED}"})
+    assert studied.sync().ending is Ending.WRITTEN
+    with studied.anki() as col:
+        assert fronts(col) == sorted([third.partition(";;")[0], "What makes ATP?", "hus", "new"])
+        assert not col.find_cards("is:suspended")
+    assert done(studied.sync()) == {Verb.UNCHANGED: 4}
+    same_but(studied, before)
+    assert sorted(file.name for file in (studied.vault / ".obs2anki").iterdir()) == [
+        ".gitattributes",
+        "ledger.jsonl",
+    ]
+
+
+def test_a_vault_that_is_renamed_during_a_sync_is_known_again_at_its_new_place(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = studied.vault.with_name("elsewhere")
+    studied.write({"a.md": FIRST["a.md"] + "\n\nWhat does the liver of a man make?;;Bile"})
+
+    def then_rename(round_: build.Round) -> bool:
+        studied.vault.rename(place)
+        return remember(round_)
+
+    remember = build.remember
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "remember", then_rename)
+        with pytest.raises(Obs2ankiError, match="was moved meanwhile"):
+            studied.sync()
+    assert not studied.vault.exists()
+    moved = replace(studied, vault=place)
+    moved.write({"a.md": FIRST["a.md"] + "\n\nWhat does the liver of a woman make?;;Bile"})
+    assert done(moved.sync())[Verb.UPDATE] == 1
+    with moved.anki() as col:
+        assert len(fronts(col)) == 4
 
 
 def test_a_sync_that_is_killed_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
