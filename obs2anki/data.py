@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import NewType, Protocol
 
@@ -298,7 +299,7 @@ class Note(Value, frozen=True):
     guid: Guid
     notetype: Notetype
     fields: tuple[str, ...]
-    """By the order of `notetypes.FIELDS[notetype]`."""
+    """By the order of `notetypes.FIELDS[notetype]`, as Anki stores them (`ankitext.clean`)."""
     deck: DeckName
     tags: tuple[str, ...]
     cards: tuple[Card, ...]
@@ -429,7 +430,7 @@ class Renamed:
     notes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """All that a destination needs, and all that the user should be told."""
 
@@ -454,7 +455,7 @@ class Plan:
     renamed: tuple[Renamed, ...] = ()
     """Renamings that alone changed notes, the one that changed most first."""
 
-    @property
+    @cached_property
     def notes(self) -> tuple[Note, ...]:
         """The notes to deliver, in vault order."""
         return tuple(p.note for p in self.planned if p.note is not None)

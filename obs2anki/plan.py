@@ -18,11 +18,10 @@ from operator import itemgetter
 from typing import TypeVar
 
 from obs2anki import check, cloze, diagnostics, identity, schedule, yields
-from obs2anki.ankitext import clean_fields
+from obs2anki.ankitext import clean
 from obs2anki.data import (
     NEW,
     Card,
-    DeckName,
     Diagnostic,
     Entry,
     Flashcard,
@@ -320,21 +319,17 @@ def _fields(
 ) -> tuple[str, ...]:
     """The fields of a note, by the order of its notetype."""
     flashcard = made.flashcard
-    values = {
-        **yields.fields(flashcard, sides, made.context, made.source),
-        "Id": identity.note_id(guid),
-        "Vault": namespace,
-    }
-    values["State"] = _state(notetype, values, flashcard.tags, made.deck)
-    return tuple([values.get(name, "") for name in FIELDS[notetype]])
+    shown = yields.fields(flashcard, sides, made.context, made.source)
+    values = {**_EMPTY[notetype], **shown}
+    values["Id"] = identity.note_id(guid)
+    values["Vault"] = clean(namespace)
+    # What obs2anki wrote last, for a later comparison: digests of fields, tags and deck.
+    told = identity.digest(*_TOLD[notetype](values))
+    values["State"] = f"{told} {_digest(flashcard.tags)} {_digest((made.deck,))}"
+    return tuple(values.values())
 
 
-def _state(
-    notetype: Notetype, fields: Mapping[str, str], tags: tuple[str, ...], deck: DeckName
-) -> str:
-    """Digests of fields, tags and deck: what obs2anki wrote last, for a later comparison."""
-    content = clean_fields(_TOLD[notetype](fields))
-    return f"{identity.digest(*content)} {_digest(tags)} {_digest((deck,))}"
+_EMPTY = {notetype: dict.fromkeys(names, "") for notetype, names in FIELDS.items()}
 
 
 _TOLD = {

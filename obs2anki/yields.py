@@ -27,6 +27,7 @@ from obs2anki import (
     render,
     review,
 )
+from obs2anki.ankitext import clean
 from obs2anki.data import (
     DeckName,
     Diagnostic,
@@ -76,7 +77,7 @@ REMEDIES = {
 
 
 class Sides(Value, frozen=True):
-    """What a flashcard shows, as HTML, and what belongs to that."""
+    """What a flashcard shows, as HTML that Anki stores as it is, and what belongs to that."""
 
     html: tuple[str, ...]
     """Front and back, or the one text of a cloze."""
@@ -262,7 +263,7 @@ class Bench:
             marked, self.place(flashcard), self.library, self.settings.obsidian
         )
         self._note(rendered)
-        return Sides((rendered.html,), rendered.media, rendered.online, tuple(found))
+        return Sides((clean(rendered.html),), rendered.media, rendered.online, tuple(found))
 
     def _basic(self, flashcard: Flashcard, place: render.Place) -> Sides:
         html: list[str] = []
@@ -272,7 +273,7 @@ class Bench:
         for side in flashcard.shown:
             rendered, found = render.side(side, place, self.library, self.settings.obsidian)
             self._note(rendered)
-            html.append(rendered.html or EMPTY)
+            html.append(clean(rendered.html) or EMPTY)
             media += rendered.media
             online += rendered.online
             said += found
@@ -302,7 +303,7 @@ class Bench:
         at = flashcard.path, _headings(flashcard)
         if at not in self.contexts:
             title, _ = posixpath.splitext(posixpath.basename(at[0]))
-            self.contexts[at] = render.context(title, at[1])
+            self.contexts[at] = clean(render.context(title, at[1]))
         return self.contexts[at]
 
     def _source(self, flashcard: Flashcard, place: render.Place) -> str:
@@ -310,7 +311,7 @@ class Bench:
             return ""
         at = flashcard.path, flashcard.anchor
         if at not in self.sources:
-            self.sources[at] = render.source_link(place, flashcard.anchor)
+            self.sources[at] = clean(render.source_link(place, flashcard.anchor))
         return self.sources[at]
 
 

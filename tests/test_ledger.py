@@ -234,7 +234,7 @@ def test_an_older_version_without_what_is_not_needed_is_read() -> None:
 
 def test_what_an_entry_says_beyond_that_is_passed_over() -> None:
     header, line = lines_of(some(ENTRY))
-    more = '{"obs2anki": 1, "colour": [], ' + header[len('{"obs2anki": 1, ') :]
+    more = '{"obs2anki": 1, "colour": [], ' + header[len('{"obs2anki":1,') :]
     assert read(more + "\n" + line[:-1] + ', "colour": {"deep": [1]}}') == some(ENTRY)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from obs2anki import identity, plan
+from obs2anki.ankitext import clean
 from obs2anki.data import CardState, Note, Notetype, Plan
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
@@ -121,6 +122,18 @@ def test_a_heading_that_is_the_question_is_left_out_of_the_context() -> None:
     made = planned(a="#flashcards\n# Top\n## What is TCP::a protocol")
     assert "Top" in field(made.notes[0], "Context")
     assert "TCP" not in field(made.notes[0], "Context")
+
+
+@pytest.mark.parametrize("text", ["Q\x07e\u0301::A\x00", "Q\x07e\u0301 ==A=="])
+def test_fields_are_as_anki_stores_them(text: str) -> None:
+    settings = replace(PLUGIN, namespace="n\x00e\u0301")
+    made = planned(settings, **{"do\x02c\ud800": f"#flashcards\n# To\x03p e\u0301\n{text} ^id"})
+    (note,) = made.notes
+    assert note.fields == tuple(map(clean, note.fields))
+    shown = "".join(note.fields)
+    assert "é" in shown
+    assert "e\u0301" not in shown
+    assert field(note, "Vault") == "né"
 
 
 def test_context_and_source_can_be_turned_off() -> None:

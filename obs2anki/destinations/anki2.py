@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 import genanki
 
-from obs2anki.ankitext import clean_deck, clean_fields, clean_tag
+from obs2anki.ankitext import clean_deck, clean_tag
 from obs2anki.data import Card, CardState, DeckName, Note, Notetype, Plan, Scheduling
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, MOD, Field, Template
@@ -129,7 +129,6 @@ def database(plan: Plan) -> Database:
 
 def note_row(note: Note, note_id: int, notetype_id: int) -> Row:
     """The row of table `notes`; Anki works out sort field and checksum when it imports."""
-    fields = clean_fields(note.fields)
     return (
         note_id,
         note.guid,
@@ -137,8 +136,8 @@ def note_row(note: Note, note_id: int, notetype_id: int) -> Row:
         note.mod,
         -1,  # usn: not yet synchronised
         _tags_text(note.tags),
-        "\x1f".join(fields),
-        fields[0],  # sort field
+        "\x1f".join(note.fields),
+        note.fields[0],  # sort field
         0,  # csum
         0,  # flags
         "",  # data
