@@ -26,7 +26,6 @@ from obs2anki.data import (
     Card,
     CardState,
     DeckName,
-    Delivery,
     Diagnostic,
     LeftBehind,
     Note,
@@ -76,20 +75,6 @@ class DeckRow:
     """Cards due now that were not delivered before; Anki knows better about the others."""
     since: date | None = None
     """The oldest due date among those."""
-
-    def add(self, note: Note, delivered: bool, today: date) -> None:
-        """Count a note in."""
-        self.flashcards += 1
-        self.cards += len(note.cards)
-        for card in note.cards:
-            if card.scheduling.state is CardState.NEW:
-                self.new += 1
-                continue
-            self.reviewed += 1
-            due = card.scheduling.due
-            if due is not None and due <= today and not delivered:
-                self.due += 1
-                self.since = min(due, self.since or due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +171,9 @@ class Report:
 def of(outcome: Outcome) -> Report:
     """Work out what there is to tell."""
     plan, today = outcome.round.plan, outcome.round.today
-    rows: dict[DeckName, DeckRow] = {}
-    for note in plan.notes:
-        row = rows.setdefault(note.deck, DeckRow(note.deck))
-        row.add(note, not _is_new(note, outcome.delivery), today)
-    decks = tuple(sorted(rows.values(), key=lambda row: vault.order(row.deck.replace("::", "/"))))
+    new = _new_notes(outcome)
+    rows = _deck_rows(plan.notes, new, today)
+    decks = tuple(sorted(rows, key=lambda row: vault.order(row.deck.replace("::", "/"))))
     return Report(
         outcome=outcome,
         decks=decks,
@@ -198,13 +181,38 @@ def of(outcome: Outcome) -> Report:
         left_documents=len({item.path for item in plan.left_behind}),
         skipped=_reasons(outcome),
         likely_separator=_likely_separator(outcome),
-        advice=(*_backlog(decks), *_maximum_interval(outcome), *_fsrs(outcome)),
+        advice=(*_backlog(decks), *_maximum_interval(outcome, new), *_fsrs(new, today)),
     )
 
 
-def _is_new(note: Note, delivery: Delivery | None) -> bool:
-    """Whether the destination had not been given the note before, as far as that is known."""
-    return delivery is None or note.guid in delivery.new_guids
+def _new_notes(outcome: Outcome) -> Sequence[Note]:
+    """What the destination had not been given before, as far as that is known."""
+    notes, delivery = outcome.round.plan.notes, outcome.delivery
+    if delivery is None:
+        return notes
+    return [note for note in notes if note.guid in delivery.new_guids]
+
+
+def _deck_rows(notes: Sequence[Note], new: Sequence[Note], today: date) -> Iterable[DeckRow]:
+    """A row for each deck, which counts all its notes, and what is due of the new ones."""
+    flashcards = Counter([note.deck for note in notes])
+    cards = Counter([(note.deck, card.scheduling.state) for note in notes for card in note.cards])
+    rows = {deck: DeckRow(deck, count) for deck, count in flashcards.items()}
+    for (deck, state), count in cards.items():
+        row = rows[deck]
+        row.cards += count
+        if state is CardState.NEW:
+            row.new += count
+        else:
+            row.reviewed += count
+    for note in new:
+        for card in note.cards:
+            due = card.scheduling.due
+            if due is not None and due <= today:
+                row = rows[note.deck]
+                row.due += 1
+                row.since = min(due, row.since or due)
+    return rows.values()
 
 
 def _causes(items: Sequence[LeftBehind]) -> tuple[Cause, ...]:
@@ -288,11 +296,10 @@ def _backlog(decks: Sequence[DeckRow]) -> Iterator[Advice]:
         )
 
 
-def _maximum_interval(outcome: Outcome) -> Iterator[Advice]:
+def _maximum_interval(outcome: Outcome, new: Sequence[Note]) -> Iterator[Advice]:
     """The plugin's longest interval, if Anki's is longer."""
     days = outcome.round.settings.maximum_interval
-    anything_new = any(_is_new(note, outcome.delivery) for note in outcome.round.plan.notes)
-    if days is not None and days < LONGEST_INTERVAL and anything_new:
+    if days is not None and days < LONGEST_INTERVAL and new:
         yield Advice(
             "maximum-interval",
             f"The plugin never puts a card off for more than {days:,} days, Anki for up to "
@@ -302,16 +309,12 @@ def _maximum_interval(outcome: Outcome) -> Iterator[Advice]:
         )
 
 
-def _fsrs(outcome: Outcome) -> Iterator[Advice]:
+def _fsrs(new: Sequence[Note], today: date) -> Iterator[Advice]:
     """Many cards later than their interval: FSRS copes with that, SM-2 does not."""
     reviewed = [
-        card
-        for note in outcome.round.plan.notes
-        if _is_new(note, outcome.delivery)
-        for card in note.cards
-        if card.scheduling.state is CardState.REVIEW
+        card for note in new for card in note.cards if card.scheduling.state is CardState.REVIEW
     ]
-    late = sum(_is_late(card, outcome.round.today) for card in reviewed)
+    late = sum(_is_late(card, today) for card in reviewed)
     if late >= MANY_LATE and late > LATE_SHARE * len(reviewed):
         # Measured: interval 10, 1,113 days late, "Good" gives 4,882 days; with FSRS on, 224.
         yield Advice(
@@ -559,11 +562,9 @@ def _large_and_online(report: Report, _: Wording) -> Iterator[str]:
 
 def _import(report: Report, _: Wording) -> Iterator[str]:
     """The one thing to know, if the deck brings reviews that Anki does not have."""
-    outcome = report.outcome
     if any(
         card.scheduling.state is not CardState.NEW
-        for note in outcome.round.plan.notes
-        if _is_new(note, outcome.delivery)
+        for note in _new_notes(report.outcome)
         for card in note.cards
     ):
         yield 'In Anki, choose File > Import and tick "Import any learning progress":'

@@ -16,11 +16,10 @@ import os
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import lru_cache
-from itertools import starmap
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +27,7 @@ import genanki
 
 from obs2anki.ankitext import clean_deck, clean_tag
 from obs2anki.data import Card, CardState, DeckName, Note, Notetype, Plan, Scheduling
+from obs2anki.destinations.contents import Contents, Tally
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, MOD, Field, Template
 
@@ -60,6 +60,12 @@ class Database(sqlite3.Connection):
 
     file: BinaryIO | None = None
     """Where it lies; None where a file that is open must keep its name."""
+    tally: Tally
+    """Of the rows that were written to it."""
+
+    def contents(self, media: Mapping[str, int]) -> Contents:
+        """What it holds that matters, with these `media`: sizes by name."""
+        return self.tally.contents(self, media)
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes of what was committed, one piece after the other."""
@@ -109,7 +115,9 @@ def database(plan: Plan) -> Database:
     """
     connection = _nameless()
     try:
-        Collection(plan).write_to_db(connection.cursor(), MOD, iter(()))
+        collection = Collection(plan)
+        collection.write_to_db(connection.cursor(), MOD, iter(()))
+        connection.tally = collection.tally
         connection.commit()
     except BaseException as error:
         with suppress(sqlite3.Error):
@@ -152,9 +160,9 @@ def _tags_text(tags: tuple[str, ...]) -> str:
 
 
 def card_row(
-    card: Card, note: Note, card_id: int, note_id: int, deck_id: int, logged: int | None
+    card: Card, note: Note, card_id: int, note_id: int, deck_id: int, log: Row | None
 ) -> Row:
-    """The row of table `cards`; `logged` is the second of its review log row, if any."""
+    """The row of table `cards`; `log` is its row of table `revlog`, if any."""
     scheduling = card.scheduling
     kind, queue = TYPE_AND_QUEUE[scheduling.state]
     due = scheduling.due_at or note.position  # the place in the queue of a card that is new
@@ -178,11 +186,11 @@ def card_row(
         0,  # odue
         0,  # odid
         0,  # flags
-        _card_data(scheduling, logged),
+        _card_data(scheduling, log),
     )
 
 
-def _card_data(scheduling: Scheduling, logged: int | None) -> str:
+def _card_data(scheduling: Scheduling, log: Row | None) -> str:
     """Anki's JSON of what else it knows: last review time, and FSRS memory if it is known."""
     known: list[str] = []
     if scheduling.stability is not None and scheduling.difficulty is not None:
@@ -190,7 +198,7 @@ def _card_data(scheduling: Scheduling, logged: int | None) -> str:
         known.append(f'"s":{round(scheduling.stability, 4)}')
         known.append(f'"d":{round(scheduling.difficulty, 3)}')
     # Where it differs from the log's, Check Database asks for a one-way sync.
-    last_review = scheduling.last_review if logged is None else logged
+    last_review = scheduling.last_review if log is None else int(log[0]) // 1000
     if last_review is not None:
         known.append(f'"lrt":{last_review}')
     return f"{{{','.join(known)}}}" if known else ""
@@ -211,6 +219,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         self.logged = plan.revlog
         self.filed = decks(plan.notes)
         self.notetypes = {notetype: _notetype(notetype) for notetype in Notetype}
+        self.tally = Tally()
 
     def write_to_db(self, cursor: sqlite3.Cursor, timestamp: float, id_gen: Iterator[int]) -> None:
         """Fill an empty database. `timestamp` is every notetype's `mod`; `id_gen` is not used.
@@ -232,26 +241,31 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         log_ids = _log_ids(schedulings) if self.logged else {}
         deck_ids = {name: deck.deck_id for name, deck in self.filed.items()}
         notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
-        _insert(
-            cursor,
-            "notes",
-            (
-                note_row(note, note_id, notetype_ids[note.notetype])
-                for note_id, note in zip(note_ids, notes, strict=True)
-            ),
-        )
-        _insert(
-            cursor,
-            "cards",
-            (
-                card_row(card, note, card_id, note_id, deck_ids[note.deck], _second(log_ids, i))
-                for i, (card_id, (note_id, note, card)) in enumerate(
-                    zip(card_ids, cards, strict=True)
-                )
-            ),
-        )
-        log = ((log_id, card_ids[i], schedulings[i]) for i, log_id in log_ids.items())
-        _insert(cursor, "revlog", starmap(_log_row, log))
+        _insert(cursor, "notes", self._note_rows(notes, note_ids, notetype_ids))
+        logs = {i: _log_row(id_, card_ids[i], schedulings[i]) for i, id_ in log_ids.items()}
+        _insert(cursor, "cards", self._card_rows(cards, card_ids, deck_ids, logs))
+        _insert(cursor, "revlog", logs.values())
+
+    def _note_rows(
+        self, notes: Iterable[Note], ids: Iterable[int], notetype_ids: Mapping[Notetype, int]
+    ) -> Iterator[Row]:
+        for note_id, note in zip(ids, notes, strict=True):
+            row = note_row(note, note_id, notetype_ids[note.notetype])
+            self.tally.note(row)
+            yield row
+
+    def _card_rows(
+        self,
+        cards: Iterable[tuple[int, Note, Card]],
+        ids: Iterable[int],
+        deck_ids: Mapping[DeckName, int],
+        logs: Mapping[int, Row],
+    ) -> Iterator[Row]:
+        for index, (card_id, (note_id, note, card)) in enumerate(zip(ids, cards, strict=True)):
+            log = logs.get(index)
+            row = card_row(card, note, card_id, note_id, deck_ids[note.deck], log)
+            self.tally.card(note.guid, row, log)
+            yield row
 
     def _describe(self, cursor: sqlite3.Cursor, timestamp: float) -> None:
         """Fill the one row of `col`: settings, notetypes and decks."""
@@ -388,11 +402,6 @@ def _log_ids(schedulings: Sequence[Scheduling]) -> dict[int, int]:
     )
     ids = ascending(last_review * 1000 for last_review, _ in reviewed)
     return {index: log_id for (_, index), log_id in zip(reviewed, ids, strict=True)}
-
-
-def _second(log_ids: dict[int, int], index: int) -> int | None:
-    """When the review log says that a card was answered, in seconds; None = it says nothing."""
-    return log_ids[index] // 1000 if index in log_ids else None
 
 
 def _log_row(log_id: int, card_id: int, scheduling: Scheduling) -> Row:

@@ -21,8 +21,7 @@ import sqlite3
 import stat
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ import msgspec
 
 from obs2anki.data import Delivery, Guid, Media, Plan
 from obs2anki.destinations import anki2
+from obs2anki.destinations.contents import Contents, contents
 from obs2anki.diagnostics import Obs2ankiError
 
 try:
@@ -90,25 +90,12 @@ class Package:
             there = _there(self.path, self.memory)
             _clear(_target(self.path).parent)
             with closing(anki2.database(plan)) as connection:
-                if there is None:
-                    delivery = _first(plan)
-                    self._begin(connection, plan.media)
-                else:
-                    wanted = _contents(connection, _sizes(plan.media))
-                    delivery = _difference(there, wanted)
-                    if delivery.written:
-                        _put(self.path, connection, plan.media)
-                        self._keep(wanted)
+                wanted = connection.contents(_sizes(plan.media))
+                delivery = _first(plan) if there is None else _difference(there, wanted)
+                if delivery.written:
+                    _put(self.path, connection, plan.media)
+                    self._keep(wanted)
             return replace(delivery, size=self.path.stat().st_size)
-
-    def _begin(self, connection: anki2.Database, media: Iterable[Media]) -> None:
-        """Write the package where none was; what it holds is told while it is deflated."""
-        if self.memory is None:
-            return _put(self.path, connection, media)
-        with ThreadPoolExecutor(1) as beside:
-            held = beside.submit(_contents, connection, _sizes(media))
-            _put(self.path, connection, media)
-        self._keep(held.result())
 
     def _keep(self, held: Contents) -> None:
         """Keep in mind what the package holds now."""
@@ -125,7 +112,7 @@ class Package:
         with _sentences(self.path):
             there = _there(self.path, self.memory)
             with closing(anki2.database(plan)) as connection:
-                wanted = _contents(connection, _sizes(plan.media))
+                wanted = connection.contents(_sizes(plan.media))
             if ignore_mod:
                 there, wanted = there and there.without_mod(), wanted.without_mod()
             size = self.path.stat().st_size if there is not None else 0
@@ -133,55 +120,6 @@ class Package:
 
 
 # ---------------------------------------------------------------- what a package holds
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What matters in a package, each thing as a digest.
-
-    Ids of notes and cards do not matter: Anki finds a note by its GUID, a card by its ordinal.
-    """
-
-    notes: Mapping[Guid, tuple[int, str]]
-    """`mod` and text (notetype, tags, fields) of each note."""
-    cards: str
-    """All cards, in whatever order, with deck, scheduling and review log."""
-    frame: str
-    """Notetypes, decks and settings."""
-    media: Mapping[str, int]
-    """Sizes by name; a name carries the digest of what the file holds."""
-
-    def without_mod(self) -> Contents:
-        """The same contents, of notes that never changed."""
-        return replace(self, notes={guid: (0, text) for guid, (_, text) in self.notes.items()})
-
-
-NOTES = "SELECT guid, mod, mid || ' ' || tags || char(31) || flds FROM notes"
-CARDS = """
-    SELECT guid || ' ' || ord || ' ' || did || ' ' || cards.type || ' ' || queue || ' ' || due
-        || ' ' || cards.ivl || ' ' || cards.factor || ' ' || reps || ' ' || lapses || ' ' || left
-        || ' ' || odue || ' ' || odid || ' ' || cards.flags || ' ' || cards.data,
-        revlog.id || ' ' || ease || ' ' || revlog.ivl || ' ' || lastIvl || ' ' || revlog.factor
-        || ' ' || time || ' ' || revlog.type
-    FROM cards JOIN notes ON nid = notes.id LEFT JOIN revlog ON cid = cards.id
-"""
-FRAME = "SELECT crt, conf, models, decks FROM col"
-
-
-def _contents(connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
-    notes = connection.execute(NOTES)
-    cards = sorted(f"{card} {log}" for card, log in connection.execute(CARDS))
-    frame = map(repr, connection.execute(FRAME))
-    return Contents(
-        {Guid(guid): (mod, _digest(text)) for guid, mod, text in notes},
-        _digest("\n".join(cards)),
-        _digest("\n".join(frame)),
-        media,
-    )
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 HELD = "deck"
@@ -285,7 +223,7 @@ def _read(package: zipfile.ZipFile) -> Contents:
         sizes = {name: package.getinfo(member).file_size for member, name in names.items()}
         with closing(sqlite3.connect(":memory:")) as connection:
             connection.deserialize(package.read(COLLECTION))
-            return _contents(connection, sizes)
+            return contents(connection, sizes)
     except (sqlite3.Error, zipfile.BadZipFile, KeyError, ValueError, AttributeError, EOFError):
         return NOTHING
 

@@ -1,0 +1,91 @@
+"""What matters in a package, each thing as a digest: to tell whether two hold the same.
+
+    rows of a collection  ->  Contents({"oL`p8$%<Q}": (1577836800, "93c95e08e21e...")}, ...)
+
+Ids of notes and cards do not matter: Anki finds a note by its GUID, a card by its ordinal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from obs2anki.data import Guid
+
+Row = Sequence[Any]
+"""A row of one of Anki's tables; that of a file which others made may hold anything."""
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What matters in a package."""
+
+    notes: Mapping[Guid, tuple[int, str]]
+    """`mod` and a digest of notetype, tags and fields of each note."""
+    cards: str
+    """All cards, in whatever order, with deck, scheduling and review log."""
+    frame: str
+    """Notetypes, decks and settings."""
+    media: Mapping[str, int]
+    """Sizes by name; a name carries the digest of what the file holds."""
+
+    def without_mod(self) -> Contents:
+        """The same contents, of notes that never changed."""
+        return replace(self, notes={guid: (0, text) for guid, (_, text) in self.notes.items()})
+
+
+@dataclass(slots=True)
+class Tally:
+    """Takes note of rows as they go by."""
+
+    notes: dict[Guid, tuple[int, str]] = field(default_factory=dict)
+    cards: list[bytes] = field(default_factory=list)
+
+    def note(self, row: Row) -> None:
+        """A row of table `notes`."""
+        _, guid, notetype, mod, _, tags, fields, *_ = row
+        text = f"{notetype} {tags}\x1f{fields}"
+        self.notes[guid] = mod, _digest(text.encode())
+
+    def card(self, guid: object, row: Row, log: Row | None) -> None:
+        """A row of table `cards`, the GUID of its note, and its row of table `revlog`, if any."""
+        _, _, deck, ordinal, _, _, *scheduling = row
+        if log is not None:
+            log = (log[0], *log[3:])
+        self.cards.append(_ENCODER.encode((guid, deck, ordinal, scheduling, log)))
+
+    def contents(self, connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
+        """The contents that these rows are, in the collection that holds them."""
+        frame = repr(connection.execute("SELECT crt, conf, models, decks FROM col").fetchall())
+        cards = b"".join(sorted(self.cards))
+        return Contents(self.notes, _digest(cards), _digest(frame.encode()), media)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+_CARDS = """
+    SELECT guid, revlog.*, cards.* FROM cards
+    JOIN notes ON nid = notes.id LEFT JOIN revlog ON cid = cards.id
+"""
+_LOG = 9
+"""Columns of table `revlog`."""
+
+
+def contents(connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
+    """The contents of a collection. Raises sqlite3.Error or ValueError where it is none."""
+    tally = Tally()
+    for row in connection.execute("SELECT * FROM notes"):
+        tally.note(row)
+    for guid, *row in connection.execute(_CARDS):
+        log = row[:_LOG] if row[0] is not None else None
+        tally.card(guid, row[_LOG:], log)
+    return tally.contents(connection, media)
