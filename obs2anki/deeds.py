@@ -50,6 +50,7 @@ class HeldCard:
 
     id: CardId
     ordinal: int
+    """In the notetype as obs2anki brings it; of templates that the user added, it goes on."""
     deck: DeckName
     """Its own deck, also while it is in a filtered one."""
     filtered: bool = False
@@ -74,6 +75,8 @@ class HeldNote:
     tags: tuple[str, ...]
     cards: tuple[HeldCard, ...]
     """By ordinal."""
+    lacks: frozenset[int] = frozenset()
+    """Ordinals that the note cannot have: the user has removed the template."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -347,10 +347,8 @@ class _Desk:
 
     def change(self, note: Note, held: HeldNote) -> Change | None:
         """What is to be done to a note that Anki has; None = nothing."""
-        ordinals = [card.ordinal for card in note.cards]
         as_written = held.fields.get("State") == note.fields[_STATE[note.notetype]]
-        whole = as_written and ordinals == [card.ordinal for card in held.cards]
-        if whole and not self.wishes.reschedule:
+        if as_written and _is_whole(note, held) and not self.wishes.reschedule:
             return None
         change = self._compared(note, held)
         return change if change.writes or change.conflicts else None
@@ -364,11 +362,8 @@ class _Desk:
         move, deck = self._move(note, held, before, after)
         now = dict(held.fields) | dict(merged.new)
         asks = all(now.get(name, "") == own[name] for name in ASKED[note.notetype])
-        siblings = tuple(
-            card
-            for card in note.cards
-            if asks and card.ordinal not in {there.ordinal for there in held.cards}
-        )
+        there = held.lacks.union(card.ordinal for card in held.cards)
+        siblings = tuple(card for card in note.cards if asks and card.ordinal not in there)
         suspend, wake, asleep = _awake(note, held, before, asks)
         settled = State(merged.digest, after.tags, deck, False, asleep)
         fields = dict(merged.new)
@@ -505,6 +500,12 @@ class _Desk:
                 add_tags=() if ORPHAN_TAG in held.tags else (ORPHAN_TAG,),
                 suspend=tuple(card.id for card in awake),
             )
+
+
+def _is_whole(note: Note, held: HeldNote) -> bool:
+    """Whether Anki has the cards of a note: all that it can have, and no other of ours."""
+    wanted = [card.ordinal for card in note.cards if card.ordinal not in held.lacks]
+    return wanted == [c.ordinal for c in held.cards if c.ordinal < CARDS[note.notetype]]
 
 
 _STATE = {notetype: names.index("State") for notetype, names in FIELDS.items()}

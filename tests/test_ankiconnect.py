@@ -113,6 +113,9 @@ SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_what_is_the_users_stays,
     test_sync.test_fields_that_the_user_added_stay_and_new_notes_have_them,
     test_sync.test_a_template_that_the_user_added_gets_its_cards,
+    test_sync.test_templates_of_the_users_own_may_stand_anywhere,
+    test_sync.test_a_template_of_ours_that_the_user_removed_stays_away,
+    test_sync.test_a_template_of_ours_that_the_user_made_ask_always_is_the_users,
     test_sync.test_where_both_sides_were_edited_nothing_is_lost_unasked,
     test_sync.test_a_sibling_comes_with_its_scheduling,
     test_sync.test_a_direction_that_was_taken_out_sleeps_until_it_is_back,
@@ -738,7 +741,9 @@ def test_what_answers_something_else_is_a_sentence(
         def once() -> None:
             client, _ = server.accept()
             with client:
-                client.recv(65536)
+                asked = b""
+                while not asked.endswith(b"}"):  # to close it before would break the connection
+                    asked += client.recv(65536)
                 if answer is None:
                     over.wait(10)
                 else:
@@ -845,6 +850,9 @@ def test_recorded_notes_are_read(both: Connected) -> None:
     def fields(modelName: str) -> Answer:
         return replies.get(f"modelFieldNames/{modelName}", result(["Front", "Back"]))
 
+    def templates(modelName: str) -> Answer:
+        return replies[f"modelTemplates/{modelName}"]
+
     def found(query: str) -> Answer:
         ordinal = {"card:1": [18], "card:2": [19]}
         for end, own in ordinal.items():
@@ -862,6 +870,7 @@ def test_recorded_notes_are_read(both: Connected) -> None:
         "deckNamesAndIds": replies["deckNamesAndIds"],
         "modelNamesAndIds": replies["modelNamesAndIds"],
         "modelFieldNames": fields,
+        "modelTemplates": templates,
         "getMediaFilesNames": replies["getMediaFilesNames"],
         "findNotes": replies["findNotes/notetype-both"],
         "notesInfo": replies["notesInfo/many"],

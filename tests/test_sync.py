@@ -297,6 +297,98 @@ def test_a_template_that_the_user_added_gets_its_cards(studied: Both) -> None:
     assert done(studied.sync()) == {Verb.UNCHANGED: 4}
 
 
+def add_template(col: Collection, name: str, place: int, question: str = "Spell: {{Back}}") -> None:
+    """Add a template of the user's own to our notetype, at a place among the others."""
+    notetype = col.models.by_name("obs2anki")
+    assert notetype is not None
+    template = col.models.new_template(name)
+    template["qfmt"], template["afmt"] = question, "{{Front}}"
+    col.models.add_template(notetype, template)
+    col.models.reposition_template(notetype, template, place)
+    col.models.update_dict(notetype)
+
+
+def remove_template(col: Collection, place: int) -> None:
+    """Remove one of our own templates, with its cards."""
+    notetype = col.models.by_name("obs2anki")
+    assert notetype is not None
+    col.models.remove_template(notetype, notetype["tmpls"][place])
+    col.models.update_dict(notetype)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_templates_of_the_users_own_may_stand_anywhere(studied: Both, place: int) -> None:
+    with studied.anki() as col:
+        add_template(col, "Mine", place)
+        col.sched.suspend_cards([card(col, "new", place).id])
+        ours = [number for number in range(3) if number != place]
+    before = studied.standing()
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    studied.write({"a.md": FIRST["a.md"].replace(";;;", ";;")})
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.SUSPEND: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        assert [c.ord for c in note(col, "hus").cards() if c.queue == -1] == [ours[1]]
+    same_but(studied, before, queue=True)
+    two = "<!--SR:!2030-04-25,14,290!2030-06-01,20,210-->"
+    studied.write({"a.md": FIRST["a.md"].replace("ATP?;;", "ATP?;;;").replace(REVIEWED, two)})
+    assert done(studied.sync()) == {Verb.UPDATE: 2, Verb.WAKE: 1, Verb.UNCHANGED: 1}
+    same_but(studied, before)
+    with studied.anki() as col:
+        assert [c.ord for c in note(col, "What makes ATP?").cards()] == [0, 1, 2]
+        seen = anki_collection.card(col, guid(col, "What makes ATP?"), ours[1])
+        assert (seen.due, seen.interval) == ("2030-06-01", 20)
+    last = {"a.md": FIRST["a.md"].replace("ATP?;;", "ATP?;;;") + f"\n\nmore;;;text\n{two}"}
+    studied.write(last)
+    studied.sync()
+    with studied.anki() as col:
+        assert [c.ord for c in note(col, "more").cards()] == [0, 1, 2]
+        intervals = [card(col, "more", number).ivl for number in (*ours, place)]
+        assert intervals == [14, 20, 0]
+    assert done(studied.sync()) == {Verb.UNCHANGED: 4}
+    studied.write({"a.md": "new;;one"})
+    studied.sync()
+    studied.write(last)
+    studied.sync()
+    with studied.anki() as col:
+        assert [c.ord for c in note(col, "new").cards() if c.queue == -1] == [place]
+        assert not any(c.queue == -1 for c in note(col, "hus").cards())
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_template_of_ours_that_the_user_removed_stays_away(studied: Both, own: bool) -> None:
+    with studied.anki() as col:
+        remove_template(col, 1)
+        if own:
+            add_template(col, "Card 2", 1)
+    before = studied.standing()
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    studied.write({"a.md": FIRST["a.md"].replace("house", "home") + "\n\nmore;;;text"})
+    assert done(studied.sync()) == {Verb.ADD: 1, Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    with studied.anki() as col:
+        for front in ("hus", "more"):
+            assert [c.ord for c in note(col, front).cards()] == ([0, 1] if own else [0])
+    assert done(studied.sync()) == {Verb.UNCHANGED: 4}
+    studied.write({"a.md": FIRST["a.md"].replace(";;;", ";;")})
+    assert Verb.SUSPEND in done(studied.sync())  # of what has left
+    with studied.anki() as col:
+        assert not any(c.queue == -1 for c in note(col, "hus").cards())
+    same_but(studied, before)
+
+
+def test_a_template_of_ours_that_the_user_made_ask_always_is_the_users(studied: Both) -> None:
+    with studied.anki() as col:
+        notetype = col.models.by_name("obs2anki")
+        assert notetype is not None
+        notetype["tmpls"][1]["qfmt"] = "{{Back}}"
+        col.models.update_dict(notetype)
+        assert len(note(col, "new").cards()) == 2
+    before = studied.standing()
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    studied.write({"a.md": FIRST["a.md"].replace(";;;", ";;")})
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    same_but(studied, before)
+
+
 @pytest.mark.parametrize(
     ("prefer", "kept"), [(None, "mine"), (Prefer.ANKI, "mine"), (Prefer.VAULT, "two")]
 )

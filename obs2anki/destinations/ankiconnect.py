@@ -57,6 +57,7 @@ from obs2anki.destinations.ankiconnect_calls import (
 )
 from obs2anki.destinations.ankiconnect_parcel import Kind, Parcel
 from obs2anki.destinations.collection_notes import kind_of
+from obs2anki.destinations.ordinals import LAST, by_ordinal, lacking, ordinals_of
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS
 
@@ -209,6 +210,10 @@ class _Info(msgspec.Struct):
         return self.fields[name].value if name in self.fields else ""
 
 
+class _Template(msgspec.Struct):
+    Front: str = ""
+
+
 class _CardInfo(msgspec.Struct):
     """A card; all of it is empty where there is none."""
 
@@ -267,9 +272,6 @@ class _Cards:
 
 
 STATES = {number: state for state, (number, _) in anki2.TYPE_AND_QUEUE.items()}
-
-LAST_ORDINAL = 500
-"""How many cards a cloze note can have."""
 
 EVER = 36500
 """Days back to which a review counts: all of them."""
@@ -345,25 +347,25 @@ class Session:
         )
 
     def _find_kinds(self, models: Mapping[str, int]) -> None:
-        """Find our notetypes, by their fields."""
+        """Find our notetypes, by their fields, and what templates they have."""
         fields = self.calls.ask_many(
             tuple[str, ...], [Action("modelFieldNames", {"modelName": name}) for name in models]
         )
-        self._kinds = {
+        ours = {
             name: Kind(kind, models[name], name, names)
             for name, names in zip(models, fields, strict=True)
             if (kind := kind_of(names)) is not None
         }
-
-    def _templates(self) -> None:
-        """Find out which templates our notetypes have."""
         templates = self.calls.ask_many(
-            dict[str, msgspec.Raw],
-            [Action("modelTemplates", {"modelName": name}) for name in self._kinds],
+            dict[str, _Template], [Action("modelTemplates", {"modelName": name}) for name in ours]
         )
         self._kinds = {
-            name: replace(kind, templates=tuple(known))
-            for (name, kind), known in zip(self._kinds.items(), templates, strict=True)
+            name: replace(
+                kind,
+                templates=tuple(own),
+                ordinals=ordinals_of(kind.notetype, {key: own[key].Front for key in own}),
+            )
+            for (name, kind), own in zip(ours.items(), templates, strict=True)
         }
 
     @property
@@ -389,9 +391,11 @@ class Session:
             yield from self.calls.ask(list[_Info], "notesInfo", notes=some)
 
     def _held(self, info: _Info, cards: _Cards) -> HeldNote:
-        own = sorted(map(cards.held, info.cards), key=lambda card: card.ordinal)
-        notetype = self._kinds[info.modelName].notetype
-        return HeldNote(NoteId(info.noteId), None, notetype, info.texts, info.tags, tuple(own))
+        kind = self._kinds[info.modelName]
+        there = sorted(map(cards.held, info.cards), key=lambda card: card.ordinal)
+        own = by_ordinal(there, kind.ordinals)
+        number, lacks = NoteId(info.noteId), lacking(kind.notetype, kind.ordinals)
+        return HeldNote(number, None, kind.notetype, info.texts, info.tags, own, lacks)
 
     # ------------------------------------------------------------ reading cards
 
@@ -434,7 +438,7 @@ class Session:
         """The ordinals of cards, asked for by number until all are known."""
         ordinal: dict[int, int] = {}
         numbers = range(2)
-        while len(ordinal) < len(cards) and numbers.start < LAST_ORDINAL:
+        while len(ordinal) < len(cards) and numbers.start < LAST:
             found = self._find(f"card:{number + 1}" for number in numbers)
             ordinal |= {card: n for n, own in zip(numbers, found, strict=True) for card in own}
             numbers = range(numbers.stop, 3 * numbers.stop)
@@ -573,7 +577,6 @@ class Session:
         self, added: Sequence[Add], changed: Sequence[Change], plan: Plan
     ) -> tuple[list[Parcel], list[Change]]:
         """What goes into a package, and what is written note by note."""
-        self._templates()
         main = {
             kind.notetype: kind
             for kind in sorted(self._kinds.values(), key=lambda kind: _is_released(kind))

@@ -23,6 +23,7 @@ from msgspec import structs
 from obs2anki.data import Card, Guid, Note, Notetype, Plan
 from obs2anki.deeds import Add, Change, Place, created
 from obs2anki.destinations import anki2
+from obs2anki.destinations.ordinals import has_more, reorder
 from obs2anki.destinations.package import COLLECTION, LEVEL, MEDIA
 from obs2anki.identity import note_id
 from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD
@@ -38,6 +39,8 @@ class Kind:
     fields: tuple[str, ...]
     """In Anki's order."""
     templates: tuple[str, ...] = ()
+    ordinals: tuple[int, ...] = ()
+    """What each of Anki's ordinals is to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class Parcel:
 
         A package names its cards, and Anki makes no others: not those of the user's templates.
         """
-        own = len(DEFINITIONS[self.note.notetype].templates)
-        return self.change is None and self.kind is not None and len(self.kind.templates) > own
+        kind = self.kind
+        return self.change is None and kind is not None and has_more(kind.notetype, kind.ordinals)
 
 
 def new(add: Add, kind: Kind | None) -> Parcel:
@@ -183,6 +186,8 @@ def _shape(
             if parcel.kind is not None
         ),
     )
+    for kind in kinds:
+        reorder(connection, kind.id, kind.ordinals)
     connection.commit()
 
 
@@ -191,17 +196,24 @@ Json = dict[str, object]
 
 def _model(ours: Json, kind: Kind) -> Json:
     """A notetype in Anki's JSON; by id and names Anki sees that it is the one that it has."""
+    place = {name: number for number, name in enumerate(FIELDS[kind.notetype])}
     return ours | {
         "id": kind.id,
         "name": kind.name,
-        "flds": _named(ours["flds"], kind.fields),
-        "tmpls": _named(ours["tmpls"], kind.templates),
+        "flds": _named(ours["flds"], kind.fields, [place.get(name) for name in kind.fields]),
+        "tmpls": _named(ours["tmpls"], kind.templates, kind.ordinals),
     }
 
 
-def _named(ours: object, names: Sequence[str]) -> list[Json]:
-    """Fields or templates with these names; one that is not ours is like our first."""
+def _named(ours: object, names: Sequence[str], places: Sequence[int | None]) -> list[Json]:
+    """Fields or templates with these names, by their places among ours.
+
+    One that is not ours is like our first.
+    """
     assert isinstance(ours, list)
-    known: dict[object, Json] = {one["name"]: one for one in ours}
+    known: dict[int | None, Json] = dict(enumerate(ours))
     unknown: Json = {key: value for key, value in ours[0].items() if key != "id"}
-    return [known.get(name, unknown) | {"name": name, "ord": i} for i, name in enumerate(names)]
+    return [
+        known.get(place, unknown) | {"name": name, "ord": number}
+        for number, (name, place) in enumerate(zip(names, places, strict=False))
+    ]

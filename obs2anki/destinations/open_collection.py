@@ -39,6 +39,7 @@ from obs2anki.deeds import (
 )
 from obs2anki.destinations import anki2
 from obs2anki.destinations.collection_notes import kind_of
+from obs2anki.destinations.ordinals import by_ordinal, has_more, lacking, ordinals_of, reorder
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, FIELDS
 
@@ -59,17 +60,25 @@ class OpenCollection:
     engine: Engine
     _kinds: dict[int, Notetype] = field(default_factory=dict)
     """Our notetypes by their numbers in this collection."""
+    _ordinals: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """By notetype: what each of Anki's ordinals is to us."""
     _notetype_of: dict[NoteId, int] = field(default_factory=dict)
 
     def read(self, namespace: str, media: frozenset[str]) -> Holding:
         """What it holds; `media` are the names in its media folder."""
         engine = self.engine
         database = _db(engine)
+        models = {int(notetype["id"]): notetype for notetype in engine.models.all()}
         fields = {
-            int(notetype["id"]): tuple(str(one["name"]) for one in notetype["flds"])
-            for notetype in engine.models.all()
+            number: tuple(str(one["name"]) for one in model["flds"])
+            for number, model in models.items()
         }
         self._kinds = {number: kind for number, names in fields.items() if (kind := kind_of(names))}
+        self._ordinals = {
+            number: ordinals_of(kind, {one["name"]: one["qfmt"] for one in models[number]["tmpls"]})
+            for number, kind in self._kinds.items()
+        }
+        lacks = {n: lacking(kind, self._ordinals[n]) for n, kind in self._kinds.items()}
         decks = {int(deck.id): DeckName(deck.name) for deck in engine.decks.all_names_and_ids()}
         normal = {int(d.id) for d in engine.decks.all_names_and_ids(include_filtered=False)}
         chosen = f"({','.join(map(str, self._kinds)) or '0'})"
@@ -82,9 +91,9 @@ class OpenCollection:
                 taken.add(guid)
                 continue
             self._notetype_of[number] = mid
-            its = tuple(cards.get(number, ()))
-            kind = self._kinds[mid]
-            notes.append(HeldNote(number, guid, kind, values, tuple(tags.split()), its))
+            its = by_ordinal(cards.get(number, ()), self._ordinals[mid])
+            own = tuple(tags.split())
+            notes.append(HeldNote(number, guid, self._kinds[mid], values, own, its, lacks[mid]))
         return Holding(
             notes=tuple(notes),
             decks=frozenset(decks[number] for number in normal),
@@ -151,8 +160,7 @@ class OpenCollection:
                 f"Anki would take only {brought:,} of {len(packed.notes):,} new notes, so "
                 "nothing was written. Please report this."
             )
-        # Cards of templates that the user has added.
-        if any(len(_model(engine, mid)["tmpls"]) > 2 for mid in self._kinds):
+        if any(map(has_more, self._kinds.values(), self._ordinals.values())):
             new = [NoteId(one.id.nid) for one in log.new]
             engine.after_note_updates(_note_numbers(new), mark_modified=False, generate_cards=True)
 
@@ -190,6 +198,8 @@ class OpenCollection:
             names = [one["name"] for one in models[str(new)]["flds"]]
             shaped.append((new, mod, "\x1f".join(values.get(n, "") for n in names), number))
         connection.executemany("UPDATE notes SET mid = ?, mod = ?, flds = ? WHERE id = ?", shaped)
+        for mid, ordinals in self._ordinals.items():
+            reorder(connection, mid, ordinals)
         connection.commit()
 
     def _update(self, changed: Sequence[Change]) -> None:
