@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,17 +19,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks import watch_kills
-from obs2anki import build, ledger, syncing, watch
+from obs2anki import build, credentials, ledger, syncing, watch
 from obs2anki.build import Outcome, Request, Round, Verdict
 from obs2anki.data import VaultPath
 from obs2anki.deeds import Add, Applied, Changes, Place
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.syncing import Ending, Synced
 from obs2anki.watch import AGAIN, MOST, POLITE, QUIET, Done, News, Stamp, Stamps, Vigil, scan
+from tests import anki_collection, sync_server
 from tests.ankiconnect_server import serving
 from tests.commands import PLUGIN, ROOT, held, run, tagged, vault
 from tests.packages import rows
-from tests.synced import both, fronts, standing
+from tests.synced import both, fronts, guid, note, standing
 
 DAY = date(2026, 1, 1)
 
@@ -723,15 +724,22 @@ def until(holds: Callable[[], bool]) -> bool:
     return False
 
 
+PROGRAM = ("-m", "obs2anki")
+
+NOTHING: Mapping[str, str] = {}
+
+
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[Running]:
+def running(
+    folder: Path, *options: str, program: Sequence[str] = PROGRAM, env: Mapping[str, str] = NOTHING
+) -> Iterator[Running]:
     """A watch of the vault `v` in `folder`, which is ended with SIGTERM."""
     options = options if "--sync" in options else ("-o", "deck.apkg", *options)
     with (folder / "said.txt").open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "obs2anki", "watch", "v", *options],
+            [sys.executable, *program, "watch", "v", *options],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
@@ -894,3 +902,46 @@ def test_an_anki_that_runs_follows_and_is_waited_for(tmp_path: Path) -> None:
             assert one.heard("Anki: 1 updated (a.md; "), one.said()
             assert one.heard("deck.apkg: 0 added, 1 updated, 0 left (a.md; "), one.said()
         assert len(fronts(col)) == 1
+
+
+IN_A_HURRY = (
+    "-c",
+    "from obs2anki import cli, watch; watch.POLITE = watch.Pace(); cli.main()",
+)
+"""A server of one's own may be asked more than once a minute."""
+
+
+def test_a_server_follows_and_may_be_away_for_a_while(tmp_path: Path) -> None:
+    vault(tmp_path / "v", {"a.md": "Q;; A", "obs2anki.toml": '[sync]\nuser = "anna"\n'})
+    own = {
+        credentials.VARIABLE: sync_server.PASSWORD,
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
+    with sync_server.running(tmp_path / "server") as server:
+        options = ("--sync", "--server", server.url, "--yes")
+        with running(tmp_path, *options, program=IN_A_HURRY, env=own) as one:
+            assert one.heard("Anki: 1 added"), one.said()
+            with sync_server.device(tmp_path / "phone", server) as phone:
+                phone.sync()
+                anki_collection.answer_good(phone.col, guid(phone.col, "Q"))
+                phone.sync()
+                before = standing(phone.col)
+            vault(tmp_path / "v", {"a.md": "Q;; Another answer\nR;; B"})
+            assert one.heard("Anki: 1 added, 1 updated (a.md; "), one.said()
+            server.kill()
+            vault(tmp_path / "v", {"b.md": "S;; C"})
+            assert one.heard("cannot be reached"), one.said()
+            server.start()
+            assert one.heard("Anki: 1 added (b.md; "), one.said()
+            one.process.terminate()
+            assert one.process.wait(ENOUGH) == 143
+            assert one.said().count("cannot be reached") == 1
+        with sync_server.device(tmp_path / "phone", server) as phone:
+            phone.sync()
+            assert fronts(phone.col) == ["Q", "R", "S"]
+            assert note(phone.col, "Q")["Back"] == "Another answer"
+            after = standing(phone.col)
+            assert after.reviews == before.reviews
+            assert {number: after.cards[number] for number in before.cards} == before.cards
+            assert anki_collection.complaints(phone.col) == ()
