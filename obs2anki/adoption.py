@@ -39,7 +39,7 @@ from obs2anki.destinations.collection_notes import OURS, Stored
 from obs2anki.destinations.field_text import origin, plain, read_cloze, unnamed
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
-from obs2anki.identity.matching import Candidate, match
+from obs2anki.identity.matching import AllCandidates, Candidate, match
 from obs2anki.notetypes import FIELDS
 from obs2anki.report import Wording
 from obs2anki.terminal import columns, harmless, shortened
@@ -133,7 +133,7 @@ def _refuse_to_replace(file: Path) -> tuple[Entry, ...]:
     live = sum(entry.gone is None for entry in known.entries) if known is not None else 0
     if live:
         raise Obs2ankiError(
-            f"There is a ledger already: {file} knows {live:,} flashcard(s), so it was not "
+            f"There is a ledger already: {file} knows {_count(live, 'flashcard')}, so it was not "
             "replaced. "
             f"If it is to be rebuilt, rename it (to {file.name}.old, say) and run this again."
         )
@@ -329,7 +329,7 @@ def _by_likeness(
         for index, one in enumerate(planned)
         if one.note is not None or index in matching.pairs
     ]
-    found, matching.diagnostics = match(_with_neighbours(candidates), entries)
+    found, matching.diagnostics = match(AllCandidates(_with_neighbours(candidates)), entries)
     for index, entry in found.items():
         if index in matching.planned and entry.guid in matching.notes:
             matching.pair(index, matching.notes[entry.guid], Evidence.LIKENESS)
@@ -704,7 +704,7 @@ def _new(adoption: Adoption, wording: Wording) -> Iterator[str]:
 def _left(adoption: Adoption, wording: Wording) -> Iterator[str]:
     if adoption.gone:
         yield (
-            f"{_count(len(adoption.gone), 'note')} without a flashcard; what finds such in Anki: "
+            f"{_count(len(adoption.gone), 'note')} without a flashcard; to find them in Anki: "
             f"obs2anki list {harmless(wording.vault)} --gone"
         )
         rows = [("Stood in", "Deck", "Question")]

@@ -24,7 +24,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -101,7 +100,7 @@ def _read(file: Path) -> Ledger | None:
     return _as_saved(content) or _as_found(file, _decoded(file, content))
 
 
-def _as_saved(content: bytes) -> Ledger | None:
+def _as_saved(content: bytes | bytearray) -> Ledger | None:
     """The ledger that `save` has written; None if something else has been at the file since."""
     first, _, rest = content.partition(b"\n")
     if b"\r" in content:
@@ -142,7 +141,7 @@ def _as_found(file: Path, text: str) -> Ledger:
     )
 
 
-def _decoded(file: Path, content: bytes) -> str:
+def _decoded(file: Path, content: bytes | bytearray) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -352,11 +351,13 @@ def _ordinals(value: object) -> tuple[Ordinal, ...]:
 # ---------------------------------------------------------------- writing
 
 
-def content_of(ledger: Ledger) -> bytes:
+def content_of(ledger: Ledger) -> bytes | bytearray:
     """The ledger as its file holds it."""
-    first = _Header(VERSION, ledger.namespace, ledger.vault)
-    lines: Iterator[_Header | _Written] = chain((first,), map(_told, ledger.entries))
-    return b"".join([part for one in lines for part in (_line(one), b"\n")])
+    content = bytearray()  # which holds a large one only once
+    _write(_Header(VERSION, ledger.namespace, ledger.vault), content)
+    for entry in ledger.entries:
+        _write(_told(entry), content)
+    return content
 
 
 def _told(entry: Entry) -> _Written:
@@ -381,12 +382,14 @@ def _told(entry: Entry) -> _Written:
     )
 
 
-def _line(one: _Header | _Written) -> bytes:
-    """A line of JSON; in ASCII if it holds half a pair of surrogates, as a name on a disk may."""
+def _write(one: _Header | _Written, content: bytearray) -> None:
+    """Add a line of JSON; in ASCII if it holds half a pair of surrogates, as a name may."""
+    end = len(content)
     try:
-        return _ENCODER.encode(one)
+        _ENCODER.encode_into(one, content, end)
     except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(one), separators=(",", ":")).encode()
+        content[end:] = json.dumps(msgspec.to_builtins(one), separators=(",", ":")).encode()
+    content += b"\n"
 
 
 def _attributes(file: Path) -> str:
@@ -451,7 +454,7 @@ def _make_folder(folder: Path, root: Path) -> None:
         folder.mkdir(exist_ok=True)
 
 
-def _holds(file: Path, content: bytes) -> bool:
+def _holds(file: Path, content: bytes | bytearray) -> bool:
     with suppress(FileNotFoundError):
         return file.stat().st_size == len(content) and file.read_bytes() == content
     return False
@@ -467,7 +470,7 @@ def _aside(file: Path) -> Path:
     return file.with_name(f".{file.name}.tmp")
 
 
-def _replace(file: Path, content: bytes, place: Path | None = None) -> None:
+def _replace(file: Path, content: bytes | bytearray, place: Path | None = None) -> None:
     """Write aside, bring it to the disk, then take the file's place, or another beside it."""
     aside = _aside(file)
     aside.unlink(missing_ok=True)

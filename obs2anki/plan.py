@@ -231,13 +231,15 @@ class _Desk:
         """Everything about one flashcard; a cloze that asks nothing gets no note."""
         flashcard, deck, guid, entry = made.flashcard, made.deck, assigned.guid, assigned.entry
         kept, sides, content = self._settled(made, entry)
-        self.diagnostics += sides.diagnostics
-        self.online.update(sides.online)
+        if sides.diagnostics:
+            self.diagnostics += sides.diagnostics
+        if sides.online:
+            self.online.update(sides.online)
         places = kept.places
         if flashcard.cloze is not None:
             places = self._packed(flashcard, places, sides.html[0])
         seen = self.clock.now if entry is None else entry.seen
-        if all(place < 0 for place in places):
+        if max(places, default=-1) < 0:
             mod = FIRST_SEEN if entry is None else entry.mod
             content = "" if entry is None else entry.content
             self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
@@ -258,7 +260,7 @@ class _Desk:
             flashcard.tags,
             self._cards(flashcard, places),
             self.position,
-            tuple(m.name for m in sides.media),
+            tuple([m.name for m in sides.media]),
             mod,
             FIRST_SEEN,
             flashcard.path,
@@ -275,6 +277,8 @@ class _Desk:
         flashcard = made.flashcard
         if flashcard.cloze is None:
             return identity.Ordinals(made.places), made.sides, made.content
+        if entry is not None and entry.ordinals and _says_the_same(made, entry):
+            return identity.Ordinals(made.places, entry.ordinals), made.sides, made.content
         patterns, _ = cloze.compile_patterns(self.settings.grammar.cloze_patterns)
         kept = identity.keep(flashcard, entry, patterns)
         if kept.places == made.places:
@@ -298,9 +302,11 @@ class _Desk:
         if places == (0,):
             return (Card(0, self._scheduling(flashcard, 0)),)
         return tuple(
-            Card(place, self._scheduling(flashcard, card))
-            for place, card in sorted(zip(places, range(len(places)), strict=True))
-            if place >= 0
+            [
+                Card(place, self._scheduling(flashcard, card))
+                for place, card in sorted(zip(places, range(len(places)), strict=True))
+                if place >= 0
+            ]
         )
 
     def _scheduling(self, flashcard: Flashcard, ordinal: int) -> Scheduling:
@@ -308,9 +314,9 @@ class _Desk:
         if known is None:
             return NEW
         scheduling, clamped = schedule.of(known, self.clock.today, self.clock.zone)
-        self.diagnostics += (
-            diagnostics.at("O405", flashcard.path, flashcard.end_line, what) for what in clamped
-        )
+        for what in clamped:
+            found = diagnostics.at("O405", flashcard.path, flashcard.end_line, what)
+            self.diagnostics.append(found)
         return scheduling
 
 
@@ -327,6 +333,11 @@ def _fields(
     told = identity.digest(*_TOLD[notetype](values))
     values["State"] = f"{told} {_digest(flashcard.tags)} {_digest((made.deck,))}"
     return tuple(values.values())
+
+
+def _says_the_same(made: Made, entry: Entry) -> bool:
+    """Whether nothing has changed in what a flashcard shows, nor in how that is written."""
+    return entry.content == made.content and entry.answer_digest == made.key.answer_digest
 
 
 _EMPTY = {notetype: dict.fromkeys(names, "") for notetype, names in FIELDS.items()}

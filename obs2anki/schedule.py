@@ -24,6 +24,9 @@ SMALLEST_STABILITY = 0.001
 FACTORS = (1300, 9999)
 """Ease in permille; Anki's answers never take it below the first."""
 
+EASES = FACTORS[0] / 10, FACTORS[1] / 10
+"""The same in percent."""
+
 MOST_REPS = 2**31 - 1
 
 UNKNOWN_FACTOR = 2500
@@ -59,7 +62,7 @@ def of(review: Review | None, today: date, zone: tzinfo) -> tuple[Scheduling, li
 def _from_sm2(review: Sm2Review, today: date, zone: tzinfo, clamped: list[str]) -> Scheduling:
     # The plugin's "Again" leaves 0 days, due the same day; Anki's shortest interval is 1.
     interval = _within(review.interval or 1, 1, LONGEST_INTERVAL, "an interval", "days", clamped)
-    ease = _within(review.ease, FACTORS[0] / 10, FACTORS[1] / 10, "an ease", "%", clamped)
+    ease = _within(review.ease, EASES[0], EASES[1], "an ease", "%", clamped)
     due = _near(review.due, today, clamped)
     return Scheduling(
         CardState.REVIEW,
@@ -154,10 +157,11 @@ def _near(
     day: date, today: date, clamped: list[str], first: date = date.min, last: date = date.max
 ) -> date:
     """`day`, at most 36,500 days from `today`, and in any case from `first` to `last`."""
-    low, high = today.toordinal() - LONGEST_INTERVAL, today.toordinal() + LONGEST_INTERVAL
-    if low <= day.toordinal() <= high and first <= day <= last:
+    this, that = day.toordinal(), today.toordinal()
+    if -LONGEST_INTERVAL <= this - that <= LONGEST_INTERVAL and first <= day <= last:
         return day
-    near = min(max(day.toordinal(), low), high)
+    low, high = that - LONGEST_INTERVAL, that + LONGEST_INTERVAL
+    near = min(max(this, low), high)
     kept = date.fromordinal(min(max(near, first.toordinal()), last.toordinal()))
     if kept != day:
         clamped.append(f"the due date {day}: it becomes {kept}")

@@ -127,7 +127,8 @@ def test_a_heading_that_is_the_question_is_left_out_of_the_context() -> None:
 @pytest.mark.parametrize("text", ["Q\x07e\u0301::A\x00", "Q\x07e\u0301 ==A=="])
 def test_fields_are_as_anki_stores_them(text: str) -> None:
     settings = replace(PLUGIN, namespace="n\x00e\u0301")
-    made = planned(settings, **{"do\x02c\ud800": f"#flashcards\n# To\x03p e\u0301\n{text} ^id"})
+    documents = {"do\x02c\ud800": f"#flashcards\n# To\x03p e\u0301\n{text} ^id"}
+    made = planned(settings, (), **documents)
     (note,) = made.notes
     assert note.fields == tuple(map(clean, note.fields))
     shown = "".join(note.fields)

@@ -201,14 +201,24 @@ class _Candidates:
     def __len__(self) -> int:
         return len(self._flashcards)
 
-    def __iter__(self) -> Iterator[Candidate]:
-        return map(self.__getitem__, range(len(self)))
-
     def __getitem__(self, index: int) -> Candidate:
         known = self._made.get(index)
         if known is None:
             known = self._made[index] = self._candidate(index)
         return known
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Digests of question and answer of all of them, in vault order."""
+        return (own.texts for own in self._keys)
+
+    def sides(self) -> Iterator[str]:
+        """Question and answer of all of them, as far as they are remembered."""
+        texts = (text for own in self._keys for text in (own.question, own.answer))
+        return (text[:REMEMBERED] for text in texts)
+
+    def is_reviewed(self) -> bool:
+        """Whether any of them has a review."""
+        return any(map(reviews_of, self._flashcards))
 
     def _candidate(self, index: int) -> Candidate:
         flashcard, own = self._flashcards[index], self._keys[index]
@@ -304,7 +314,7 @@ def remembered(
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
         old = one.entry
         unchanged = old is not None and old.content == fate.content
-        result[one.guid] = Entry(
+        now = Entry(
             one.guid,
             flashcard.type,
             flashcard.path,
@@ -325,6 +335,8 @@ def remembered(
             fate.ordinals,
             None,  # it has not left
         )
+        # What is as it was is held once.
+        result[one.guid] = old if old is not None and now == old else now
         before[flashcard.path] = one.guid
     for entry in entries:
         if entry.guid not in result:

@@ -66,9 +66,43 @@ class Candidates(Protocol):
         """The flashcard with an index."""
         ...
 
-    def __iter__(self) -> Iterator[Candidate]:
-        """All of them, in vault order."""
+    def texts(self) -> Iterator[Texts]:
+        """Digests of question and answer of all of them, in vault order."""
         ...
+
+    def sides(self) -> Iterator[str]:
+        """Question and answer of all of them, one after the other."""
+        ...
+
+    def is_reviewed(self) -> bool:
+        """Whether any of them has a review."""
+        ...
+
+
+class AllCandidates:
+    """Candidates that are there already."""
+
+    def __init__(self, all_: Sequence[Candidate]) -> None:
+        """`all_` are in vault order."""
+        self._all = all_
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __getitem__(self, index: int) -> Candidate:
+        return self._all[index]
+
+    def texts(self) -> Iterator[Texts]:
+        """Digests of question and answer."""
+        return (candidate.texts for candidate in self._all)
+
+    def sides(self) -> Iterator[str]:
+        """Question and answer, one after the other."""
+        return (side for one in self._all for side in (one.question, one.answer))
+
+    def is_reviewed(self) -> bool:
+        """Whether any of them has a review."""
+        return any(candidate.reviews for candidate in self._all)
 
 
 Settled = Mapping[int, Entry]
@@ -135,15 +169,13 @@ class _Pools:
         """How telling each word of the vault is."""
         from obs2anki.identity.words import Words
 
-        olds = _olds(self.entries, self.renamed)
-        then = [text for o in olds for text in (o.entry.question, o.entry.answer)]
-        now = [text for c in self.vault for text in (c.question, c.answer)]
-        return Words(then, now)
+        then = [side for entry in self.entries for side in (entry.question, entry.answer)]
+        return Words(then, list(self.vault.sides()))
 
     @cached_property
     def reviewed(self) -> bool:
         """Whether the vault still holds reviews at all."""
-        return any(candidate.reviews for candidate in self.vault)
+        return self.vault.is_reviewed()
 
     @cached_property
     def reviews(self) -> dict[tuple[VaultPath, tuple[str, ...]], set[Guid]]:
@@ -179,9 +211,10 @@ class _Pools:
         """How often each of them stands there today."""
         return Counter(
             place
-            for c in self.vault
-            if not self.texts.isdisjoint(c.texts)
-            for place in _texts(c.cloze, c.path, c.context_digest, c.texts)
+            for index, texts in enumerate(self.vault.texts())
+            if not self.texts.isdisjoint(texts)
+            for c in (self.vault[index],)
+            for place in _texts(c.cloze, c.path, c.context_digest, texts)
         )
 
     def alone(self, cloze: bool, path: VaultPath | None, side: str, digest: str) -> Hashable:
@@ -289,6 +322,8 @@ def _olds(
             document.append(entry)
     result: list[_Old] = []
     for path, document in by_path.items():
+        if not document:
+            continue
         live = _in_order([entry for entry in document if entry.gone is None])
         rest = [entry for entry in document if entry.gone is not None]
         for order, entry in enumerate([*live, *rest]):
