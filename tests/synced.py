@@ -7,8 +7,9 @@ with both.anki() as col:       # the user's turn, in Anki
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,15 +27,17 @@ from obs2anki.data import Guid
 from obs2anki.deeds import Changes, Verb
 from obs2anki.destinations import collection as destination
 from obs2anki.reconcile import NOTHING_MORE, Wishes
-from obs2anki.syncing import Synced, Terms
+from obs2anki.syncing import Ending, Synced, Terms
 from tests import anki_collection
 
 Row = tuple[object, ...]
 
-STANDING = (
-    "select id, type, queue, due, ivl, factor, reps, lapses, left, odue, odid, did, flags, data "
-    "from cards order by id"
+COLUMNS = (
+    *("type", "queue", "due", "ivl", "factor", "reps", "lapses", "left"),
+    *("odue", "odid", "did", "flags", "data"),
 )
+REVIEWS = "select * from revlog order by id"
+CARDS = f"select id, {', '.join(COLUMNS)} from cards order by id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,13 @@ class Both:
         confirmed: bool = True,
         deck_options: bool = False,
     ) -> Synced:
-        """One sync."""
+        """One sync, which touches no card but those that it says."""
         terms = Terms(lambda _: confirmed, wishes, dry_run, deck_options)
         session = destination.Collection(self.collection).session
-        return syncing.sync(Request(self.vault), session, terms)
+        before = standing_in(self.collection)
+        result = syncing.sync(Request(self.vault), session, terms)
+        left_alone(before, standing_in(self.collection), result)
+        return result
 
     def anki(self) -> AbstractContextManager[Collection]:
         """The collection, open, for the user to do something."""
@@ -116,10 +122,37 @@ def both(folder: Path) -> Both:
 def standing(col: Collection) -> Standing:
     """How far the user of an open collection has come."""
     assert col.db is not None
-    return Standing(
-        tuple(tuple(row) for row in col.db.all("select * from revlog order by id")),
-        {row[0]: tuple(row[1:]) for row in col.db.all(STANDING)},
-    )
+    return _standing(col.db.all(REVIEWS), col.db.all(CARDS))
+
+
+def standing_in(collection: Path) -> Standing:
+    """How far the user has come in a collection that is not open, and stays as it is."""
+    with closing(sqlite3.connect(f"{collection.as_uri()}?mode=ro&immutable=1", uri=True)) as one:
+        return _standing(one.execute(REVIEWS).fetchall(), one.execute(CARDS).fetchall())
+
+
+def _standing(reviews: Sequence[Sequence[object]], cards: Sequence[Sequence[object]]) -> Standing:
+    return Standing(tuple(map(tuple, reviews)), {int(str(row[0])): tuple(row[1:]) for row in cards})
+
+
+def left_alone(before: Standing, after: Standing, synced: Synced) -> None:
+    """No review is lost or invented, and each card is as it was but for what the sync tells."""
+    changed = synced.changes.changed if synced.ending is Ending.WRITTEN else ()
+    may_differ: dict[int, set[str]] = {}
+    for change in changed:
+        renewed = [card for card, _ in change.reschedule]
+        moved = change.move.cards if change.move is not None else ()
+        for cards, columns in (
+            ((*change.suspend, *change.wake), ("queue",)),
+            (moved, ("did",)),
+            (renewed, COLUMNS),
+        ):
+            for card in cards:
+                may_differ.setdefault(card, set()).update(columns)
+    assert after.reviews == before.reviews
+    for number, row in before.cards.items():
+        now = zip(COLUMNS, row, after.cards[number], strict=True)
+        assert {name for name, was, is_ in now if was != is_} <= may_differ.get(number, set())
 
 
 def done(synced: Synced) -> dict[Verb, int]:

@@ -72,14 +72,17 @@ class Connected(Both):
         return self.sync_on(Terms(lambda _: True), server, key)
 
     def sync_on(self, terms: Terms, server: Server, key: str = "") -> Synced:
-        """One sync on these terms."""
+        """One sync on these terms, which touches no card but those that it says."""
         place = AnkiConnect(
             server.url,
             key,
             schedules=terms.wishes.reschedule,
             deck_options=terms.deck_options,
         )
-        return syncing.sync(Request(self.vault), place.session, terms)
+        before = synced.standing(server.col)
+        result = syncing.sync(Request(self.vault), place.session, terms)
+        synced.left_alone(before, synced.standing(server.col), result)
+        return result
 
 
 @pytest.fixture
@@ -125,6 +128,9 @@ SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_a_deck_that_the_user_renamed_is_followed,
     test_sync.test_options_and_description_of_a_deck_stay,
     test_sync.test_filtered_decks_are_left_alone,
+    test_sync.test_what_leaves_while_it_is_in_a_filtered_deck_sleeps_there,
+    test_sync.test_a_document_that_was_renamed_keeps_its_cards,
+    test_sync.test_ten_thousand_notes,
     test_sync.test_a_new_flashcard_of_a_deck_that_is_filtered_in_anki_goes_beside_it,
     test_sync.test_deck_options_give_the_plugins_longest_interval_to_no_deck_of_others,
     test_sync.test_deck_options_without_a_longest_interval_are_refused,
@@ -717,8 +723,11 @@ def test_without_anki_the_remedy_is_told(both: Connected) -> None:
     both.write(FIRST)
     with both.running() as server:
         pass
-    with pytest.raises(Obs2ankiError, match=r"No Anki answers at http://127.*Start Anki, with"):
-        both.sync_with(server)
+    with (
+        pytest.raises(Obs2ankiError, match=r"No Anki answers at http://127.*Start Anki, with"),
+        AnkiConnect(server.url).session(),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

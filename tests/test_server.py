@@ -29,7 +29,7 @@ from keyring.backends import fail
 from obs2anki import build, cli, credentials, reconcile, syncing
 from obs2anki.build import Request
 from obs2anki.credentials import Account, Sources
-from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
+from obs2anki.deeds import ORPHAN_TAG, Anki, Prefer, Verb
 from obs2anki.destinations.server import Server
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import NOTHING_MORE, Wishes
@@ -92,9 +92,21 @@ class Home:
         dry_run: bool = False,
         sources: Sources = GIVEN,
     ) -> Synced:
-        """One sync."""
+        """One sync, which touches no card on the server but those that it says."""
         terms = Terms(lambda _: True, wishes, dry_run)
-        return syncing.sync(Request(self.vault), self.place(sources).session, terms)
+        before: list[synced.Standing] = []
+
+        @contextmanager
+        def session() -> Iterator[Anki]:
+            with self.place(sources).session() as anki:
+                before.append(synced.standing_in(self.mirror / "collection.anki2"))
+                yield anki
+
+        result = syncing.sync(Request(self.vault), session, terms)
+        if before:
+            after = synced.standing_in(self.mirror / "collection.anki2")
+            synced.left_alone(before[0], after, result)
+        return result
 
     def command(self) -> subprocess.Popen[bytes]:
         """The same as a process of its own."""
@@ -233,6 +245,54 @@ def test_two_computers_with_one_vault_double_nothing(studied: Home, tmp_path: Pa
     shutil.rmtree(studied.root)
     assert done(studied.sync()) == {Verb.UNCHANGED: 3}
     assert studied.held() == before
+
+
+@pytest.mark.parametrize("ledger_too", [True, False])
+def test_two_computers_that_sync_in_turn_lose_and_double_nothing(
+    studied: Home, ledger_too: bool
+) -> None:
+    laptop, desk = studied, Home(studied.folder / "desk", studied.server, studied.relay)
+    shutil.copytree(laptop.vault, desk.vault)
+
+    def carry(source: Home, target: Home) -> None:
+        for file in (path for path in source.vault.rglob("*") if path.is_file()):
+            if ledger_too or ".obs2anki" not in file.parts:
+                shutil.copyfile(file, target.vault / file.relative_to(source.vault))
+
+    assert done(desk.sync()) == {Verb.UNCHANGED: 3}
+    text = FIRST["a.md"].replace("new;;one", "new;;two") + "\n\nfrom the laptop;;;a card"
+    laptop.write({"a.md": text})
+    assert done(laptop.sync()) == {Verb.ADD: 1, Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    with laptop.phone() as phone:
+        answer_good(phone.col, guid(phone.col, "from the laptop"), 1)
+        mine = note(phone.col, "hus")
+        mine["Back"] = "on the phone"
+        phone.col.update_note(mine)
+        wanted = standing(phone.col)
+    carry(laptop, desk)
+    assert done(desk.sync()) == {Verb.UNCHANGED: 4}
+    whole = text.replace("ATP?", "the ATP of a cell?") + "\n\nfrom the desk;;too"
+    desk.write({"a.md": whole})
+    assert done(desk.sync()) == {Verb.ADD: 1, Verb.UPDATE: 1, Verb.UNCHANGED: 3}
+    carry(desk, laptop)
+    assert done(laptop.sync()) == {Verb.UNCHANGED: 5}
+    desk.write({"a.md": "from the desk;;too\n\nhus;;;house"})
+    assert done(desk.sync())[Verb.SUSPEND] == 3
+    carry(desk, laptop)
+    assert set(done(laptop.sync())) == {Verb.UNCHANGED}
+    desk.write({"a.md": whole})
+    carry(desk, laptop)
+    assert done(laptop.sync())[Verb.WAKE] == 3
+    assert set(done(desk.sync())) == {Verb.UNCHANGED}
+    with laptop.phone() as phone:
+        assert fronts(phone.col) == sorted(
+            ["What makes the ATP of a cell?", "hus", "new", "from the laptop", "from the desk"]
+        )
+        assert note(phone.col, "hus")["Back"] == "on the phone"
+        found = standing(phone.col)
+        assert found.reviews == wanted.reviews
+        assert {number: found.cards[number] for number in wanted.cards} == wanted.cards
+        assert anki_collection.complaints(phone.col) == ()
 
 
 # ---------------------------------------------------------------- from sync to sync

@@ -217,6 +217,19 @@ def test_a_reworded_flashcard_keeps_its_card(studied: Both) -> None:
     same_but(studied, before)
 
 
+def test_a_document_that_was_renamed_keeps_its_cards(studied: Both) -> None:
+    before = studied.standing()
+    with studied.anki() as col:
+        guids = {front: guid(col, front) for front in fronts(col)}
+    studied.write({"b/c.md": FIRST["a.md"]})
+    studied.sync()
+    with studied.anki() as col:
+        assert {front: guid(col, front) for front in fronts(col)} == guids
+        assert note(col, "new")["Source"].endswith(">b/c</a>")
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    same_but(studied, before)
+
+
 def test_a_note_that_was_deleted_in_anki_begins_anew(studied: Both) -> None:
     with studied.anki() as col:
         col.remove_notes([note(col, "hus").id])
@@ -455,6 +468,26 @@ def test_tags_of_the_vault_are_followed_and_the_users_stay(studied: Both) -> Non
         assert sorted(note(col, "tagged").tags) == ["learning", "marked", "new", "own"]
 
 
+def test_ten_thousand_notes(both: Both) -> None:
+    texts = [f"What is {number} in words?;;Word {number}\n{REVIEWED}" for number in range(10_000)]
+
+    def write(flashcards: list[str]) -> None:
+        parts = [flashcards[start : start + 100] for start in range(0, len(flashcards), 100)]
+        both.write({f"{n}.md": "\n\n".join(part) for n, part in enumerate(parts)})
+
+    write(texts)
+    assert done(both.sync()) == {Verb.ADD: 10_000}
+    with both.anki() as col:
+        for number in range(0, 10_000, 2_000):
+            answer_good(col, guid(col, f"What is {number} in words?"))
+    assert done(both.sync()) == {Verb.UNCHANGED: 10_000}
+    before = both.standing()
+    write([text.replace("Word", "The word", n % 100 == 0) for n, text in enumerate(texts[:-1])])
+    assert done(both.sync()) == {Verb.UPDATE: 100, Verb.SUSPEND: 1, Verb.UNCHANGED: 9_899}
+    same_but(both, before, queue=True)
+    assert done(both.sync()) == {Verb.UNCHANGED: 9_999}
+
+
 # ---------------------------------------------------------------- decks
 
 
@@ -545,17 +578,41 @@ def test_deck_options_without_a_longest_interval_are_refused(studied: Both) -> N
         studied.sync(deck_options=True)
 
 
+def cram(col: Collection, search: str) -> None:
+    """Have a filtered deck fetch the cards that a search finds."""
+    filtered = col.sched.get_or_create_filtered_deck(DeckId(0))
+    filtered.name = "Cramming"
+    del filtered.config.search_terms[:]
+    filtered.config.search_terms.append(
+        FilteredDeckConfig.SearchTerm(
+            search=search, limit=100, order=FilteredDeckConfig.SearchTerm.Order.ADDED
+        )
+    )
+    col.sched.add_or_update_filtered_deck(filtered)
+
+
+def test_what_leaves_while_it_is_in_a_filtered_deck_sleeps_there(studied: Both) -> None:
+    with studied.anki() as col:
+        cram(col, "-is:suspended")
+        assert deck(col, "What makes ATP?") == deck(col, "new") == "Cramming"
+    before = studied.standing()
+    studied.write({"a.md": "hus;;;house"})
+    assert done(studied.sync()) == {Verb.SUSPEND: 2, Verb.UNCHANGED: 1}
+    studied.write(FIRST)
+    assert done(studied.sync()) == {Verb.WAKE: 2, Verb.UNCHANGED: 1}
+    same_but(studied, before, queue=True)
+    with studied.anki() as col:
+        cramming = col.decks.id_for_name("Cramming")
+        assert cramming is not None
+        col.sched.empty_filtered_deck(cramming)
+        assert {deck(col, front) for front in fronts(col)} == {"learning"}
+        assert not col.find_cards("is:suspended")
+        assert anki_collection.card(col, guid(col, "What makes ATP?")).interval >= 14
+
+
 def test_filtered_decks_are_left_alone(studied: Both) -> None:
     with studied.anki() as col:
-        filtered = col.sched.get_or_create_filtered_deck(DeckId(0))
-        filtered.name = "Cramming"
-        del filtered.config.search_terms[:]
-        filtered.config.search_terms.append(
-            FilteredDeckConfig.SearchTerm(
-                search="is:new", limit=100, order=FilteredDeckConfig.SearchTerm.Order.ADDED
-            )
-        )
-        col.sched.add_or_update_filtered_deck(filtered)
+        cram(col, "is:new")
         assert deck(col, "new") == "Cramming"
     before = studied.standing()
     moved(studied, "biology")
