@@ -21,8 +21,11 @@ def main() -> NoReturn:
         with suppress(OSError):  # nobody reads it, or the disk is full: the command knows more
             print(f"obs2anki {__version__}", flush=True)
             sys.exit(0)
-    from obs2anki import cli
-
+    try:
+        from obs2anki import cli
+    except KeyboardInterrupt:  # from then on the command itself hears it
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)
     cli.main()
 
 

@@ -134,8 +134,18 @@ def unreadable_tag(source: Source, document: Document, grammar: Grammar) -> Iter
         for folded, tag in wanted.items():
             if f"{name.casefold()}/".startswith(f"{folded}/"):
                 meant = tag + name[len(folded) :]
-                yield diagnostics.at("O703", document.path, line, written, meant, meant[1:])
+                why = _why_unread(name, meant[1:], written)
+                yield diagnostics.at("O703", document.path, line, written, meant, meant[1:], why)
                 return
+
+
+def _why_unread(name: str, meant: str, written: str) -> str:
+    """What is wrong with a tag that was meant for another."""
+    if name != meant:
+        return "upper and lower case differ"
+    if written != name:
+        return "to YAML, # begins a comment"
+    return "a frontmatter begins in line 1 and ends with ---"
 
 
 _WORD_ENDS = re.compile(r"[\s,;\[\]\"']+")

@@ -155,7 +155,7 @@ def _more(
     """What only a check tells: infos."""
     if named.whole:
         yield from check.same_questions(one.flashcard for one in planned.planned)
-    unread = {d.path for d in planned.diagnostics if d.code in ("O203", "O703")}
+    unread = {d.path for d in planned.diagnostics if d.code in ("O203", "O303", "O703")}
     no_tag = {yields.CAUSES["no-tag"], yields.CAUSES["unreadable-tags"]}
     passed_over = {one.path for one in planned.skipped if one.reason in no_tag} - unread
     for source in contents.sources:

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from inspect import Parameter, Signature, signature
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -123,6 +124,70 @@ RunningAnki = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which Anki the options name."""
+
+    collection: Path | None
+    profile: str | None
+    server: str | None
+    connect: str | None
+    often: bool = False
+    """Whether it is written again and again, so that Anki decides when a backup is due."""
+    schedules: bool = False
+    """Whether it has to tell how its cards are scheduled."""
+    deck_options: bool = False
+    """Whether it has to tell the options of its decks."""
+
+    @property
+    def names_one(self) -> bool:
+        """Whether any option names an Anki; if none does, it is that of the only profile."""
+        named = (self.collection, self.profile, self.server, self.connect)
+        return any(one is not None for one in named)
+
+
+UNNAMED = Where(None, None, None, None)
+"""The Anki of the only profile."""
+
+
+def _named(
+    collection: AnkisFile = None,
+    profile: Profile = None,
+    server: SyncServer = None,
+    connect: RunningAnki = None,
+) -> Where:
+    """The Anki that the options name; a usage error where they name more than one."""
+    here = collection is not None or profile is not None
+    if collection is not None and profile is not None:
+        raise Unfit("--collection names the file itself; leave --profile out.")
+    if here + (server is not None) + (connect is not None) > 1:
+        raise Unfit(
+            "A collection, a sync server (--server) and a running Anki (--connect) are three "
+            "ways; name one of them."
+        )
+    return Where(collection, profile, server, connect)
+
+
+def _naming_an_anki(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of `_named`; it is handed what they name as `where`."""
+    naming = signature(_named, eval_str=True).parameters
+    own = signature(command, eval_str=True).parameters
+
+    def handed(**given: object) -> None:
+        named: dict[str, Any] = {name: given.pop(name) for name in naming}
+        command(**given, where=_named(**named))
+
+    told = [
+        one.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, taken in own.items()
+        for one in (naming.values() if name == "where" else (taken,))
+    ]
+    handed.__signature__ = Signature(told)  # type: ignore[attr-defined]  # a function may have one
+    handed.__annotations__ = {one.name: one.annotation for one in told}
+    handed.__name__, handed.__doc__ = command.__name__, command.__doc__
+    return handed
+
+
 class PreferOption(StrEnum):
     """Whose text stays where both sides were edited."""
 
@@ -134,6 +199,14 @@ Preference = Annotated[
     PreferOption | None,
     typer.Option("--prefer", help="Whose text stays where a flashcard was edited in both."),
 ]
+
+
+class Unfit(typer.BadParameter):
+    """Options that do not go together; no value of them is wrong."""
+
+    def format_message(self) -> str:
+        """The sentence as it is."""
+        return self.message
 
 
 @app.callback(invoke_without_command=True)
@@ -225,6 +298,7 @@ def export(
 
 
 @app.command("watch")
+@_naming_an_anki
 def watch_(
     vault: Vault,
     output: Output = None,
@@ -246,22 +320,18 @@ def watch_(
         bool,
         typer.Option("--sync", help="Have Anki itself follow; with -o, write the deck as well."),
     ] = False,
-    collection: AnkisFile = None,
-    profile: Profile = None,
-    server: SyncServer = None,
-    connect: RunningAnki = None,
+    where: Where = UNNAMED,
     yes: Yes = False,
     prefer: Preference = None,
 ) -> None:
-    """Keep the deck up to date: export, or sync, after every change, until Ctrl-C."""
+    """Export, or sync, after every change in the vault, until Ctrl-C."""
     from obs2anki import build, cache, watch
 
     if interval is not None and not poll:
-        raise typer.BadParameter("--interval says how often --poll looks; give both.")
-    where = Where(collection, profile, server, connect, often=True)
-    _refuse_several(where)
+        raise Unfit("--interval says how often --poll looks; give both.")
+    where = replace(where, often=True)
     if not sync and (yes or prefer is not None or where.names_one):
-        raise typer.BadParameter("These options say how --sync is to be done; give it, too.")
+        raise Unfit("These options say how --sync is to be done; give it, too.")
     request = build.Request(vault, output, cache=cache.folder())
 
     def once(deed: Callable[[build.Round], watch.Done]) -> watch.Done:
@@ -275,7 +345,7 @@ def watch_(
         watch.Poll(interval or watch.POLL) if poll else watch.Events(),
         exports=not sync or output is not None,
         follow=_following(vault, where, yes, prefer) if sync else None,
-        vigil=watch.Vigil(pace=watch.Pace() if server is None else watch.POLITE),
+        vigil=watch.Vigil(pace=watch.Pace() if where.server is None else watch.POLITE),
     )
     with _settings_seen_from_here(vault):
         loop.run()
@@ -304,7 +374,6 @@ class _Voice:
 
     def __init__(self, vault: Path) -> None:
         self._vault = vault
-        self.say(f"Watching {vault}. Ctrl-C ends it.")
 
     def say(self, sentence: str) -> None:
         _say([f"{_time()} {harmless(sentence)}\n"], sys.stderr)
@@ -357,7 +426,7 @@ def list_(
     from obs2anki import build, cache, listing, report
 
     if gone and stateless:
-        raise typer.BadParameter("The ledger knows what is gone; --stateless does not read it.")
+        raise Unfit("The ledger knows what is gone; --stateless does not read it.")
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         request = build.Request(vault, None, layer, stateless, cache.folder())
@@ -437,12 +506,10 @@ def adopt(
 
 
 @app.command()
+@_naming_an_anki
 def sync(
     vault: Vault,
-    collection: AnkisFile = None,
-    profile: Profile = None,
-    server: SyncServer = None,
-    connect: RunningAnki = None,
+    where: Where,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")
     ] = False,
@@ -466,7 +533,7 @@ def sync(
         ListFormat.TEXT
     ),
 ) -> None:
-    """Have Anki follow the vault: add, update, move, and suspend what has left."""
+    """Have Anki follow the vault: add, update, move, suspend."""
     from obs2anki import cache, report, syncing
     from obs2anki.deeds import Prefer
     from obs2anki.reconcile import Wishes
@@ -489,17 +556,11 @@ def sync(
     request = Request(vault, None, layer, cache=cache.folder())
     how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        where = Where(
-            collection,
-            profile,
-            server,
-            connect,
-            schedules=reschedule,
-            deck_options=deck_options,
-        )
+        where = replace(where, schedules=reschedule, deck_options=deck_options)
         session = _session(vault, where, _questions(yes, waiting))
         # A server has to be asked all the same, and a running Anki is read meanwhile.
-        look = server is None and connect is None and not (dry_run or reschedule or deck_options)
+        asks = where.server is not None or where.connect is not None
+        look = not (asks or dry_run or reschedule or deck_options)
         rest = Rest.of(request, how) if look else None
         still = syncing.Still(rest, session) if rest is not None else None
         known = still.said() if still is not None else None
@@ -519,12 +580,10 @@ def sync(
 
 
 @app.command()
+@_naming_an_anki
 def prune(
     vault: Vault,
-    collection: AnkisFile = None,
-    profile: Profile = None,
-    server: SyncServer = None,
-    connect: RunningAnki = None,
+    where: Where,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Delete nothing; show what would be deleted.")
     ] = False,
@@ -546,7 +605,6 @@ def prune(
         return syncing.removals(changes.removed, wording)
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        where = Where(collection, profile, server, connect)
         session = _session(vault, where, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), dry_run=dry_run)
         request = build.Request(vault, cache=cache.folder())
@@ -558,46 +616,11 @@ def prune(
     raise typer.Exit(FINDINGS if pruned.ending is syncing.Ending.DECLINED else DONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which Anki the options name."""
-
-    collection: Path | None
-    profile: str | None
-    server: str | None
-    connect: str | None
-    often: bool = False
-    """Whether it is written again and again, so that Anki decides when a backup is due."""
-    schedules: bool = False
-    """Whether it has to tell how its cards are scheduled."""
-    deck_options: bool = False
-    """Whether it has to tell the options of its decks."""
-
-    @property
-    def names_one(self) -> bool:
-        """Whether any option names an Anki; if none does, it is that of the only profile."""
-        named = (self.collection, self.profile, self.server, self.connect)
-        return any(one is not None for one in named)
-
-
-def _refuse_several(where: Where) -> None:
-    """Raise a usage error where the options name more than one Anki."""
-    here = where.collection is not None or where.profile is not None
-    if where.collection is not None and where.profile is not None:
-        raise typer.BadParameter("--collection names the file itself; leave --profile out.")
-    if here + (where.server is not None) + (where.connect is not None) > 1:
-        raise typer.BadParameter(
-            "A collection, a sync server (--server) and a running Anki (--connect) are three "
-            "ways; name one of them."
-        )
-
-
 def _session(vault: Path, where: Where, questions: Questions) -> Session:
     """The Anki that the options name."""
     from obs2anki.destinations import profiles
     from obs2anki.destinations.collection import Collection
 
-    _refuse_several(where)
     if where.server is not None:
         return _server(vault, where, questions)
     if where.connect is not None:
@@ -681,8 +704,8 @@ def _asking(
             return True
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Obs2ankiError(
-                "Nobody is here to be asked about so large a change in Anki. Look at it with "
-                "--dry-run; to have it done without being asked, give --yes."
+                "You have to be asked before this is done in Anki, and nobody is here to answer. "
+                "Look at it with --dry-run; to have it done without being asked, give --yes."
             )
         waiting.end()
         _say(_lines(shown(changes)), sys.stderr)

@@ -51,6 +51,9 @@ LATE_SHARE = 0.2
 MANY_RENAMED = 20
 """More notes than this that changed for one renaming are worth a word, and so are most."""
 
+IMPORTED = (".apkg", ".zip")
+"""What the names end in that Anki's import takes for packages."""
+
 LARGEST = 3
 LARGE = 1_000_000
 """So many media files of at least so many bytes are named."""
@@ -425,7 +428,7 @@ def _left(report: Report, wording: Wording) -> Iterator[str]:
         yield (
             f"{_count(left, 'flashcard')} {have} left the vault. An import cannot delete {their}:\n"
             f"  obs2anki list {_argument(wording.vault)} --gone\n"
-            "shows them and how to find them in Anki."
+            "shows what has left, and how to find it in Anki."
         )
 
 
@@ -508,6 +511,9 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
             f"  {_count(reason.documents, 'document')}: {reason.reason}, "
             f"for example {wording.place(reason.path)}"
         )
+        if reason.reason == CAUSES["no-tag"]:
+            tags = "  ".join(map(harmless, report.outcome.round.settings.grammar.flashcard_tags))
+            yield f"    The flashcard tags in force are: {tags or '(none)'}"
     if not report.skipped:
         return  # without documents, no setting is to blame
     grammar = report.outcome.round.settings.grammar
@@ -526,6 +532,8 @@ def _place(report: Report, _: Wording) -> Iterator[str]:
     match outcome.verdict:
         case Verdict.WRITTEN:
             yield f"The deck is {deck} ({holds}, {_bytes(size)} in all)."
+            if not deck.lower().endswith(IMPORTED):
+                yield "Anki imports it only under a name that ends in .apkg, so rename it first."
         case Verdict.UNCHANGED:
             yield f"{deck} holds all of this already, so it was left alone ({_bytes(size)})."
         case Verdict.PREVIEWED:
@@ -716,13 +724,17 @@ def worth_a_line(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
 
 
 def findings(diagnostics: Iterable[Diagnostic], wording: Wording, colour: bool) -> Iterator[str]:
-    """Each finding on a line, `path:line:column: CODE sentence`, its remedy on the next."""
+    """Each finding on a line, `path:line:column: CODE sentence`, its remedy below."""
     for found in diagnostics:
         code = painted(found.code, found.severity) if colour else found.code
         place = f"{wording.place(found.path, found.line)}:{found.column}"
         yield f"{place}: {code} {harmless(found.message)}"
-        if found.hint:
-            yield f"    {harmless(found.hint)}"
+        yield from (f"    {line}" for line in _remedy(found))
+
+
+def _remedy(found: Diagnostic) -> Iterator[str]:
+    """The lines of a remedy: a sentence, and what is to be pasted."""
+    return map(harmless, found.hint.split("\n")) if found.hint else iter(())
 
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -732,7 +744,7 @@ def workflow_commands(diagnostics: Iterable[Diagnostic], wording: Wording) -> It
     """Each finding as a workflow command of GitHub, which shows it beside the line."""
     for found in diagnostics:
         place = _property(wording.file(found.path))
-        said = harmless(found.message) + (f"\n{harmless(found.hint)}" if found.hint else "")
+        said = "\n".join((harmless(found.message), *_remedy(found)))
         yield (
             f"::{_LEVELS[found.severity]} file={place},line={found.line},col={found.column},"
             f"title={found.code}::{_data(said)}"

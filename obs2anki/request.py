@@ -40,10 +40,22 @@ def place_of_ledger(root: Path, in_force: Settings) -> Path:
 
 
 def deck_of(request: Request, in_force: Settings, name: str) -> Path:
-    """Where the deck goes: -o, `output` below the vault, or the vault's name, here."""
+    """Where the deck goes: -o, `output` below the vault, or the vault's name, here.
+
+    Raises Obs2ankiError where the deck would pass for a document.
+    """
     if request.output is not None:
-        return request.output
+        return _no_document(request.output)
     if in_force.output is not None:
-        return request.vault / in_force.output
+        return _no_document(request.vault / in_force.output)
     # In a locale that is not UTF-8 the name needs the disk's own spelling.
     return Path(os.fsdecode(f"{name}.apkg".encode()))
+
+
+def _no_document(deck: Path) -> Path:
+    if deck.suffix.lower() == ".md":
+        raise Obs2ankiError(
+            f"{deck} is the name of a document, and a deck is none. "
+            f"Name it otherwise, such as {deck.with_suffix('.apkg')}"
+        )
+    return deck

@@ -527,6 +527,7 @@ class Watch:
         Raises Obs2ankiError where there is no vault to begin with.
         """
         self.begin()
+        self.voice.say(f"Watching {self.root}. Ctrl-C ends it.")
         try:
             while True:
                 self.step()

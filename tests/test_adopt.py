@@ -330,7 +330,7 @@ def test_a_ledger_that_is_in_use_is_not_replaced(tmp_path: Path) -> None:
     root, deck = school(tmp_path), tmp_path / "deck.apkg"
     export(root, deck)
     before = ledger_file(root).read_bytes()
-    with pytest.raises(Obs2ankiError, match=r"knows 9 flashcard\(s\).*ledger\.jsonl\.old"):
+    with pytest.raises(Obs2ankiError, match=r"knows 9 flashcards.*ledger\.jsonl\.old"):
         adopt(root, deck)
     assert ledger_file(root).read_bytes() == before
 
@@ -672,7 +672,7 @@ school/Biology.md:10  What can read the plan of a protein  What reads the plan o
 Place                Deck        Question
 school/Biology.md:6  flashcards  How small is a virus
 
-1 note without a flashcard; what finds such in Anki: obs2anki list school --gone
+1 note without a flashcard; to find them in Anki: obs2anki list school --gone
 Stood in                  Deck        Question
 school/deep/Chemistry.md  flashcards  What is gold's sign
 

@@ -101,7 +101,7 @@ def test_a_folder_of_templates_is_told_once_with_the_line_to_paste() -> None:
     (told,) = check.templates(checked, Settings())
     assert (told.path, told.line) == ("Templates/x.md", 1)
     assert told.message.startswith("Templates is a folder of templates, and 4 of its flashcards")
-    assert told.hint == 'Write in obs2anki.toml: [select] ignore = ["Templates/"]'
+    assert told.hint == 'Write in obs2anki.toml:\n[select]\nignore = ["Templates/"]'
 
 
 def test_a_question_is_told_where_it_stands_again() -> None:
@@ -141,6 +141,20 @@ def test_flashcards_without_a_question_do_not_ask_the_same() -> None:
 def test_what_is_meant_for_a_flashcard_tag_is_told(text: str, line: int | None) -> None:
     told = found(check.unreadable_tag, source(text), document(text), Grammar())
     assert told == ([] if line is None else [("a.md", line)])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#Flashcards", "(upper and lower case differ)"),
+        ("---\ntags: #Flashcards/a\n---\n", "(upper and lower case differ)"),
+        ("---\ntags: #flashcards\n---\n", "(to YAML, # begins a comment)"),
+        ("\n---\ntags: flashcards\n---\n", "(a frontmatter begins in line 1 and ends with ---)"),
+    ],
+)
+def test_why_a_tag_is_not_read_is_told(text: str, why: str) -> None:
+    (told,) = check.unreadable_tag(source(text), document(text), Grammar())
+    assert why in told.message
 
 
 def test_a_nested_tag_keeps_its_tail_in_the_remedy() -> None:

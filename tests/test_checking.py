@@ -321,6 +321,11 @@ def test_broken_frontmatter_is_told_where_it_hides_the_tag(folder: Path) -> None
     assert found == [("a.md", 3, "O203"), ("other.md", 4, "O702")]
 
 
+def test_a_document_whose_tag_gives_no_deck_is_not_told_to_have_none(folder: Path) -> None:
+    root = written(folder / "v", {PLUGIN: tagged(), "a.md": "---\ntag: flashcards\n---\nQ::A\n"})
+    assert codes(alone(root, "a.md")) == [("a.md", 4, "O303")]
+
+
 def test_nothing_is_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise AssertionError("a check goes nowhere")

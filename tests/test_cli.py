@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from obs2anki import __version__, build, cli, listing, terminal
+from obs2anki.deeds import Changes
 from obs2anki.destinations import package
+from obs2anki.diagnostics import Obs2ankiError
 from tests import commands
 from tests.commands import PLUGIN, Ended, child, ended, held, oceans, run, tagged, vault
 
@@ -57,6 +59,7 @@ def test_help_names_every_command(capsys: Capture) -> None:
     assert done.code == 0
     listed = re.findall(r"^  ([a-z]+)  ", done.out, re.MULTILINE)
     assert listed == ["export", "watch", "list", "check", "adopt", "sync", "prune", "config"]
+    assert "..." not in done.out.partition("Commands:")[2], "a sentence is cut off"
 
 
 def test_version_is_the_package_s(capsys: Capture) -> None:
@@ -89,6 +92,73 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: Capture, folder: Path) -
     assert done.code == 2
     assert "Usage:" in done.out + done.err
     assert held(folder) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["watch", "sea", "--interval", "3"],
+        ["list", "sea", "--gone", "--stateless"],
+        ["sync", "sea", "--collection", "a", "--profile", "b"],
+        ["prune", "sea", "--server", "--connect"],
+    ],
+)
+def test_options_that_do_not_go_together_are_not_called_a_wrong_value(
+    arguments: list[str], capsys: Capture, folder: Path
+) -> None:
+    oceans(folder)
+    done = run(arguments, capsys)
+    assert done.code == 2
+    assert "Error: " in done.err and "Invalid value" not in done.err
+
+
+def test_a_watch_of_nothing_does_not_say_that_it_watches(capsys: Capture, folder: Path) -> None:
+    done = run(["watch", "nowhere"], capsys)
+    assert (done.code, done.err.split(".")[0]) == (2, "There is no folder nowhere")
+
+
+@pytest.mark.parametrize("settings", [False, True])
+def test_a_deck_does_not_pass_for_a_document(settings: bool, capsys: Capture, folder: Path) -> None:
+    sea = oceans(folder)
+    if settings:
+        (sea / "obs2anki.toml").write_text('output = "Sea.md"\n')
+    before = held(folder)
+    done = run(["export", "sea", *([] if settings else ["-o", "sea/Sea.MD"])], capsys)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(
+        "is the name of a document, and a deck is none. Name it otherwise, such as sea/Sea.apkg\n"
+    )
+    assert held(folder) == before
+
+
+@pytest.mark.parametrize(("name", "told"), [("d", True), ("d.APKG", False), ("d.zip", False)])
+def test_a_name_that_anki_does_not_import_is_told(
+    name: str, told: bool, capsys: Capture, folder: Path
+) -> None:
+    oceans(folder)
+    done = run(["export", "sea", "-o", name], capsys)
+    assert ("a name that ends in .apkg, so rename it first" in done.out) is told
+
+
+def test_a_prune_that_nobody_can_be_asked_about_calls_no_note_a_large_change(
+    folder: Path,
+) -> None:
+    waiting = terminal.Waiting(io.StringIO())
+    with pytest.raises(Obs2ankiError, match="You have to be asked before this is done"):
+        cli._asking(lambda _: (), False, waiting)(Changes())
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_one_line_too(folder: Path) -> None:
+    loading = (
+        "import signal\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from obs2anki.__main__ import main; main()"
+    )
+    assert ended(child(["config", "."], folder, loading)) == Ended(130, "", "Stopped.\n")
 
 
 @pytest.mark.parametrize(
@@ -223,6 +293,7 @@ def test_a_vault_that_yields_nothing_leaves_the_deck(capsys: Capture, folder: Pa
         "\n"
         "No flashcards were found in v, so no deck was written.\n"
         "  2 documents: no flashcard tag, for example v/a.md\n"
+        "    The flashcard tags in force are: #flashcards\n"
         "The separators in force are: :::  ::  ?  ??\n"
         "To see all settings: obs2anki config v\n"
     )

@@ -362,8 +362,8 @@ def findings_page() -> str:
 
 
 def dotted(template: str) -> str:
-    """A rule's sentence as the page writes it."""
-    return re.sub(r"\{\d\}", "…", template)
+    """A rule's sentence as the page writes it, on one line."""
+    return re.sub(r"\{\d\}", "…", template).replace("\n", " ")
 
 
 def test_every_finding_is_documented_and_no_other() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from obs2anki import identity, ledger, report
+from obs2anki import diagnostics, identity, ledger, report
 from obs2anki.build import Outcome, Round, Verdict
 from obs2anki.data import (
     NEW,
@@ -250,7 +250,8 @@ def test_flashcards_that_have_left_are_told_with_how_to_find_them(
     told = again(Delivery(gone=count, written=True), left=entries(count))
     text = said(told, Wording("my vault/", "my vault"))
     assert text.split("\n\n")[1] == (
-        f"{sentence}\n  obs2anki list 'my vault' --gone\nshows them and how to find them in Anki."
+        f"{sentence}\n  obs2anki list 'my vault' --gone\n"
+        "shows what has left, and how to find it in Anki."
     )
     assert "Anki keeps the" not in text
 
@@ -389,6 +390,7 @@ def test_a_vault_that_yields_nothing_says_why() -> None:
         "\n"
         "No flashcards were found in my vault, so no deck was written.\n"
         "  2 documents: no flashcard tag, for example my vault/a.md\n"
+        "    The flashcard tags in force are: #flashcards\n"
         "  1 document: no flashcard in it, for example my vault/c.md\n"
         "The separators in force are: :::  ::  ?  ??\n"
         "To see all settings: obs2anki config 'my vault'"
@@ -522,6 +524,20 @@ def test_a_finding_is_a_line_and_a_remedy() -> None:
         r"v/a.md:9:2: O401 50% is,\nodd: so",
         "    Do this.",
     ]
+
+
+def test_what_is_to_be_pasted_stands_on_lines_of_its_own() -> None:
+    found = [diagnostics.at("O204", VaultPath("a.md"), 3)]
+    toml = ["[grammar]", 'mend = ["html-comments"]']
+    said = list(report.findings(found, HERE, colour=False))
+    assert said[2:] == [f"    {line}" for line in toml]
+    (command,) = report.workflow_commands(found, HERE)
+    assert command.endswith("%0A" + "%0A".join(toml))
+
+
+def test_no_name_of_a_folder_begins_a_line() -> None:
+    found = [diagnostics.at("O101", VaultPath("."), 1, "a\n::error::b")]
+    assert len(list(report.findings(found, HERE, colour=False))) == 2
 
 
 def test_a_finding_about_the_vault_points_at_the_vault() -> None:

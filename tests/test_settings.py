@@ -663,7 +663,7 @@ def test_the_run_says_once_which_separator_was_proved_and_where_first() -> None:
     ]
     changed, said = proved_separators(settings.WITHOUT_PLUGIN, sources)
     assert [(one.code, one.path, one.line) for one in said] == [("O103", "b.md", 3)]
-    assert '[grammar] single_line = "::"' in said[0].hint
+    assert '\n[grammar]\nsingle_line = "::"' in said[0].hint
     assert dict(changed.origin)["grammar.more_inline"] == "proved by reviews"
 
 
