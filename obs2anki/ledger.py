@@ -24,6 +24,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import Annotated
 
@@ -111,7 +113,7 @@ def _as_saved(content: bytes | bytearray) -> Ledger | None:
     except (ValueError, TypeError):
         return None
     guids = [entry.guid for entry in entries]
-    if header.obs2anki != VERSION or guids != sorted(set(guids)):
+    if header.obs2anki != VERSION or not all(map(lt, guids, islice(guids, 1, None))):
         return None
     return Ledger(header.namespace, header.vault, entries)
 

@@ -44,7 +44,7 @@ COLLECTION, MEDIA = "collection.anki2", "media"
 ANKIS_OWN = frozenset({"collection.anki21", "collection.anki21b", "meta"})
 """Members that Anki writes and obs2anki does not."""
 
-LEVEL = 4
+LEVEL = 2
 """Of deflate. Of 86 MB, level 1 leaves 28.3 MB, 4 leaves 26.7 and takes a third longer, 6 leaves
 26.1 and takes twice as long as 4."""
 

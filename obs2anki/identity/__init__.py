@@ -309,7 +309,8 @@ def remembered(
 
     What stands in a document that could not be read has not left.
     """
-    result: dict[Guid, Entry] = {}
+    known = {entry.guid: entry for entry in entries}
+    result = dict(known)  # in their order, so that little is left to sort
     before: dict[VaultPath, Guid] = {}
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
         old = one.entry
