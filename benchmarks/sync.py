@@ -9,6 +9,7 @@ stands what Anki's engine takes by itself to be imported and to open the collect
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,13 +28,19 @@ OPENING = (
 
 
 def run(what: str, *arguments: str) -> None:
-    """One command in a process of its own, with its time and its last words."""
-    began = time.monotonic()
+    """One command in a process of its own, with its time, also the processor's, and last words."""
+    began, used = time.monotonic(), _used()
     done = subprocess.run(
         [sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, check=True
     )
     words = [line for line in done.stdout.splitlines() if line.startswith("Anki follows")]
-    print(f"{what:32}{time.monotonic() - began:8.2f} s   {''.join(words)}")
+    took, worked = time.monotonic() - began, _used() - used
+    print(f"{what:32}{took:8.2f} s {worked:8.2f} s CPU   {''.join(words)}")
+
+
+def _used() -> float:
+    """Seconds of the processor that child processes took so far."""
+    return sum(os.times()[2:4])
 
 
 def timed(what: str, job: Callable[[], object]) -> None:

@@ -29,6 +29,7 @@ from obs2anki.data import (
     Plan,
     Planned,
     Scheduling,
+    Value,
     VaultPath,
 )
 
@@ -44,8 +45,7 @@ ORPHAN_TAG = "obs2anki::orphan"
 # ---------------------------------------------------------------- what Anki holds
 
 
-@dataclass(frozen=True, slots=True)
-class HeldCard:
+class HeldCard(Value, frozen=True):
     """A card as Anki has it."""
 
     id: CardId
@@ -62,8 +62,7 @@ class HeldCard:
     """None where a destination does not tell; only `--reschedule` asks for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldNote:
+class HeldNote(Value, frozen=True):
     """A note of one of our notetypes as Anki has it, edits made there included."""
 
     id: NoteId

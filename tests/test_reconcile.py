@@ -367,8 +367,9 @@ def test_a_card_that_nothing_asks_any_more_sleeps_until_something_does() -> None
 
 def test_a_card_of_a_template_that_the_user_added_is_left_alone() -> None:
     there = held(note("a"))
-    more = replace(there.cards[0], id=CardId(7), ordinal=2)
-    assert not done(vault(note("a")), holding(replace(there, cards=(*there.cards, more)))).writes
+    more = structs.replace(there.cards[0], id=CardId(7), ordinal=2)
+    there = structs.replace(there, cards=(*there.cards, more))
+    assert not done(vault(note("a")), holding(there)).writes
 
 
 def test_a_card_that_the_user_suspended_is_not_woken() -> None:
@@ -391,7 +392,7 @@ def test_reschedule_renews_cards_never_answered_in_anki() -> None:
 
 def test_reschedule_leaves_what_was_answered_what_agrees_and_what_the_vault_does_not_know() -> None:
     there = held(note("a", NEW))
-    answered = replace(there, cards=(replace(there.cards[0], answered=True),))
+    answered = structs.replace(there, cards=(structs.replace(there.cards[0], answered=True),))
     renew = Wishes(reschedule=True)
     assert not done(vault(note("a", DUE)), holding(answered), wishes=renew).writes
     assert not done(vault(note("a", DUE)), holding(held(note("a", DUE))), wishes=renew).writes

@@ -19,9 +19,9 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -46,7 +46,7 @@ from obs2anki.deeds import (
     NoteId,
     Place,
 )
-from obs2anki.destinations import anki2, ankiconnect_parcel
+from obs2anki.destinations import anki2, ankiconnect_parcel, scheduled
 from obs2anki.destinations.ankiconnect_calls import (
     API,
     DEFAULT,
@@ -227,12 +227,8 @@ class _CardInfo(msgspec.Struct):
 
     def scheduling(self, first: date | None) -> Scheduling:
         """As far as it is compared; due days count from `first`."""
-        state = STATES.get(self.type, CardState.NEW)
-        due = None
-        if state is CardState.REVIEW and first is not None:
-            with suppress(OverflowError):
-                due = first + timedelta(days=self.due)
-        return Scheduling(state, due, None, self.interval, self.factor, self.reps, self.lapses)
+        own = (self.type, self.due, self.interval, self.factor, self.reps, self.lapses)
+        return scheduled.of(*own, first)
 
 
 class _Reviews(msgspec.Struct):
@@ -270,8 +266,6 @@ class _Cards:
             scheduling=self.scheduling.get(number),
         )
 
-
-STATES = {number: state for state, (number, _) in anki2.TYPE_AND_QUEUE.items()}
 
 EVER = 36500
 """Days back to which a review counts: all of them."""
@@ -804,8 +798,7 @@ class Session:
                 ((m - step, m) for m, own in zip(marks, found, strict=True) if own),
                 (marks[-1], high),
             )
-        today = (datetime.fromtimestamp(time.time()) - timedelta(hours=self.rollover)).date()
-        return today + timedelta(days=low - info.due)
+        return scheduled.today(self.rollover) + timedelta(days=low - info.due)
 
 
 # ---------------------------------------------------------------- why something was not done

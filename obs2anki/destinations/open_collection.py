@@ -16,9 +16,9 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ from obs2anki.deeds import (
     Move,
     NoteId,
 )
-from obs2anki.destinations import anki2
+from obs2anki.destinations import anki2, scheduled
 from obs2anki.destinations.collection_notes import kind_of
 from obs2anki.destinations.ordinals import by_ordinal, has_more, lacking, ordinals_of, reorder
 from obs2anki.diagnostics import Obs2ankiError
@@ -256,8 +256,6 @@ CARDS = """
 """
 # A card in a filtered deck has its own deck in odid, and when it is due there in odue.
 
-STATES = {number: state for state, (number, _) in anki2.TYPE_AND_QUEUE.items()}
-
 
 def _cards(
     engine: Engine, chosen: str, decks: Mapping[int, DeckName]
@@ -265,7 +263,8 @@ def _cards(
     found: dict[NoteId, list[HeldCard]] = {}
     first = _today(engine) - timedelta(days=engine.sched.today)
     for row in _db(engine).all(CARDS.format(chosen)):
-        nid, number, ordinal, did, filtered, suspended, answered, *known = row
+        nid, number, ordinal, did, filtered, suspended, answered, *standing = row
+        kind, due, interval, factor, reps, lapses = standing
         card = HeldCard(
             number,
             ordinal,
@@ -273,23 +272,10 @@ def _cards(
             bool(filtered),
             bool(suspended),
             bool(answered),
-            _scheduling(known, first),
+            scheduled.of(kind, due, interval, factor, reps, lapses, first),
         )
         found.setdefault(nid, []).append(card)
     return found
-
-
-def _scheduling(row: Sequence[int], first: date) -> Scheduling:
-    """A card's scheduling, as far as it is compared; due days count from `first`."""
-    kind, due, interval, factor, reps, lapses = row
-    state = STATES.get(kind, CardState.NEW)
-    if state is CardState.NEW:
-        return Scheduling(state, interval=interval, factor=factor, reps=reps, lapses=lapses)
-    day = None
-    if state is CardState.REVIEW:
-        with suppress(OverflowError):
-            day = first + timedelta(days=due)
-    return Scheduling(state, day, None, interval, factor, reps, lapses)
 
 
 def _move(engine: Engine, moves: Sequence[Move]) -> None:
@@ -441,8 +427,8 @@ def _rollover(engine: Engine) -> int:
 
 
 def _today(engine: Engine) -> date:
-    """Anki's day: the calendar's, but for the hours before the rollover."""
-    return (datetime.fromtimestamp(time.time()) - timedelta(hours=_rollover(engine))).date()
+    """Anki's day in this collection."""
+    return scheduled.today(_rollover(engine))
 
 
 def _numbers(cards: Iterable[CardId]) -> list[CardNumber]:

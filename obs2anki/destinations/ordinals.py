@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import count
+
+from msgspec import structs
 
 from obs2anki.data import Notetype
 from obs2anki.deeds import HeldCard
@@ -61,7 +62,7 @@ def by_ordinal(cards: Sequence[HeldCard], ordinals: Sequence[int]) -> tuple[Held
     if ordinals is ALL or ordinals == ALL[: len(ordinals)]:
         return tuple(cards)
     told = dict(enumerate(ordinals))
-    own = (replace(card, ordinal=told.get(card.ordinal, LAST)) for card in cards)
+    own = (structs.replace(card, ordinal=told.get(card.ordinal, LAST)) for card in cards)
     return tuple(sorted(own, key=lambda card: card.ordinal))
 
 
