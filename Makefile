@@ -39,7 +39,7 @@ check: $(VENV)/dev.installed ## Check style, types and the direction of imports
 	@echo "Checking that imports point down only (import-linter)."
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/run.installed ## Measure exports of 1,000 to 100,000 cards (or SIZES="...")
+bench: $(VENV)/run.installed ## Measure exports and watches of 1,000 to 100,000 cards (or SIZES="...")
 	@$(BIN)/python -m benchmarks.export $(SIZES)
 	@$(BIN)/python -m benchmarks.render
 

@@ -28,6 +28,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1_000, 10_000, 100_000)
+SAVES = 5
+"""So many saves are measured while a watch follows; the table tells their median."""
+
 CACHE = Path(tempfile.gettempdir()) / "obs2anki-benchmarks"
 BYTES_PER_RSS = 1 if sys.platform == "darwin" else 1024
 """getrusage(2) counts kilobytes on Linux and the BSDs, bytes on macOS."""
@@ -128,6 +131,8 @@ def row(what: str, seconds: float, peak: int | None = None, note: str = "") -> N
 
 def export(cards: int, seed: int) -> None:
     """Measure one size, and print it."""
+    from benchmarks import watch  # it measures with what is here
+
     folder = vault(cards, seed)
     texts = sorted(folder.rglob("*.md"))
     size = sum(file.stat().st_size for file in texts)
@@ -142,6 +147,8 @@ def export(cards: int, seed: int) -> None:
         two = measure(*command, processors=2)
         rest = measure(*command)
         changed = {count: _changed(texts[:count], command) for count in (1, 100)}
+        (decks := Path(scratch, "watched")).mkdir()
+        followed = watch.saves(folder, decks / "deck.apkg", SAVES, 1)
         floor = measure("-m", "benchmarks.floor", str(folder), deck)
         plain = measure("-m", "benchmarks.plain", str(folder), f"{scratch}/plain.apkg")
         size = Path(deck).stat().st_size
@@ -157,6 +164,7 @@ def export(cards: int, seed: int) -> None:
     for count, run in changed.items():
         above = f"the floor and {run.seconds - least:.1f} s"
         row(f"{count} changed", run.seconds, run.peak, above)
+    row("watched, save to deck", followed.usual, followed.memory[-1], followed.after)
     row("plain version", plain.seconds, plain.peak, f"{plain.seconds / one.seconds:.1f} times cold")
     row("floor", least, floor.peak, f"a deck of {size / 1e6:.1f} MB")
     for name, seconds in parts.items():
