@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +50,15 @@ __all__ = [
 ]
 
 
+@dataclass(slots=True)
+class Memory:
+    """What one round leaves to the next in the same process; nothing of it is needed."""
+
+    documents: harvest.Memory = field(default_factory=harvest.Memory)
+    ledger: ledger.Memory = field(default_factory=ledger.Memory)
+    decisions: plan.Memory = field(default_factory=plan.Memory)
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """A vault that was read and planned; nothing is delivered yet."""
@@ -71,6 +80,8 @@ class Round:
     """Whether the user wants it so."""
     cache: Cache | None = None
     """What is kept for the next run."""
+    memory: Memory = field(default_factory=Memory)
+    """What is kept for the next round."""
 
     @property
     def remembers(self) -> bool:
@@ -112,21 +123,33 @@ class Outcome:
 Deed = Callable[[Round], Outcome]
 
 
-def prepare(request: Request, step: Step = lambda documents: documents) -> Round:
+def prepare(
+    request: Request,
+    step: Step = lambda documents: documents,
+    memory: Memory | None = None,
+) -> Round:
     """Read and plan the vault of `request`; `step` may watch the documents go by.
 
     Raises Obs2ankiError where the vault, its settings or its ledger cannot be read.
     """
+    memory = memory or Memory()
     # A vault that takes no ledger may hold one all the same.
-    return _prepared(request, (lambda _: None) if request.stateless else ledger.read, step)
+    return _prepared(
+        request,
+        lambda file: None if request.stateless else ledger.read(file, memory.ledger),
+        step,
+        memory,
+    )
 
 
 def rehearse(request: Request, known: Ledger) -> Round:
     """The round that `prepare` would make if `known` were the vault's ledger."""
-    return _prepared(request, lambda _: known, lambda documents: documents)
+    return _prepared(request, lambda _: known, lambda documents: documents, Memory())
 
 
-def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], step: Step) -> Round:
+def _prepared(
+    request: Request, remembered: Callable[[Path], Ledger | None], step: Step, memory: Memory
+) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
     zone = zone_of(in_force)
@@ -143,19 +166,27 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
     read = plan.Vault(name, (), (), contents.unread, closed)
     clock = plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
     entries = known.entries if known is not None else ()
-    field = harvest.Field(contents, in_force, name)
+    ground = harvest.Field(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None
-    yielded = harvest.gathered(field, step, store)
-    planned = plan.of(plan.Harvest(read, yielded), in_force, field.library, clock, entries, found)
+    yielded = harvest.gathered(ground, step, store, memory.documents)
+    planned = plan.of(
+        plan.Harvest(read, yielded),
+        in_force,
+        ground.library,
+        clock,
+        entries,
+        found,
+        memory.decisions,
+    )
     if in_force.media.download and planned.online:
         from obs2anki import downloads
 
         # Only a plan knows what its cards show.
         fetched = downloads.fetch(planned.online, in_force.media.max_size)
-        field = harvest.Field(contents, in_force, name, fetched)
-        yielded = tuple(field.yielded(one.path) if one.online else one for one in yielded)
+        ground = harvest.Field(contents, in_force, name, fetched)
+        yielded = tuple(ground.yielded(one.path) if one.online else one for one in yielded)
         planned = plan.of(
-            plan.Harvest(read, yielded), in_force, field.library, clock, entries, found
+            plan.Harvest(read, yielded), in_force, ground.library, clock, entries, found
         )
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(
@@ -169,6 +200,7 @@ def _prepared(request: Request, remembered: Callable[[Path], Ledger | None], ste
         known=known,
         stateless=request.stateless,
         cache=store,
+        memory=memory,
     )
 
 
@@ -180,17 +212,19 @@ def run(
     deed: Callable[[Round], _Done],
     step: Step = lambda documents: documents,
     patience: float | None = None,
+    memory: Memory | None = None,
 ) -> _Done:
     """Prepare a round and do `deed` with it, while no other run is at the same ledger.
 
-    `patience` is how many seconds to wait for the other one; None = as usual. Raises what
-    `prepare` and the deed raise, and Obs2ankiError where the wait is over.
+    `patience` is how many seconds to wait for the other one; None = as usual. `memory` is that
+    of the last round of this process. Raises what `prepare` and the deed raise, and
+    Obs2ankiError where the wait is over.
     """
     if request.stateless:
-        return deed(prepare(request, step))
+        return deed(prepare(request, step, memory))
     in_force, _ = vault.find_settings(request.vault, request.options)
     with ledger.locked(place_of_ledger(request.vault, in_force), patience):
-        return deed(prepare(request, step))
+        return deed(prepare(request, step, memory))
 
 
 def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
@@ -242,7 +276,7 @@ def remember(round_: Round) -> bool:
     now = _as_ledger(round_)
     if round_.known is not None and now == round_.known and round_.known.tidy:
         return False
-    ledger.save(round_.ledger, now, round_.root)
+    ledger.save(round_.ledger, now, round_.root, round_.memory.ledger)
     return True
 
 

@@ -258,7 +258,6 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
 ) -> None:
     """Write the vault's flashcards to an Anki deck (.apkg)."""
-    from obs2anki import cache
     from obs2anki.request import Request
     from obs2anki.rest import Rest
 
@@ -269,7 +268,7 @@ def export(
         ("scheduling.revlog", True if revlog else None, "--revlog"),
     )
     layer = _layer(asked)
-    request = Request(vault, output, layer, stateless, cache.folder())
+    request = Request(vault, output, layer, stateless, _cache())
     how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
     rest = None
     if not (check or dry_run or strict):
@@ -325,18 +324,19 @@ def watch_(
     prefer: Preference = None,
 ) -> None:
     """Export, or sync, after every change in the vault, until Ctrl-C."""
-    from obs2anki import build, cache, watch
+    from obs2anki import build, watch
 
     if interval is not None and not poll:
         raise Unfit("--interval says how often --poll looks; give both.")
     where = replace(where, often=True)
     if not sync and (yes or prefer is not None or where.names_one):
         raise Unfit("These options say how --sync is to be done; give it, too.")
-    request = build.Request(vault, output, cache=cache.folder())
+    request = build.Request(vault, output, cache=_cache())
+    memory = build.Memory()
 
     def once(deed: Callable[[build.Round], watch.Done]) -> watch.Done:
         with Waiting(sys.stderr) as waiting:
-            return build.run(request, deed, waiting.watch, watch.PATIENCE)
+            return build.run(request, deed, waiting.watch, watch.PATIENCE, memory)
 
     loop = watch.Watch(
         vault,
@@ -423,13 +423,13 @@ def list_(
     ),
 ) -> None:
     """List what would be exported, or what is gone; nothing is written."""
-    from obs2anki import build, cache, listing, report
+    from obs2anki import build, listing, report
 
     if gone and stateless:
         raise Unfit("The ledger knows what is gone; --stateless does not read it.")
     layer = _layer([("scheduling.timezone", timezone, "--timezone")])
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        request = build.Request(vault, None, layer, stateless, cache.folder())
+        request = build.Request(vault, None, layer, stateless, _cache())
         round_ = build.prepare(request, waiting.watch)
     if format_ is ListFormat.JSON:
         _say(listing.gone_as_json(round_) if gone else listing.as_json(round_), sys.stdout)
@@ -534,7 +534,7 @@ def sync(
     ),
 ) -> None:
     """Have Anki follow the vault: add, update, move, suspend."""
-    from obs2anki import cache, report, syncing
+    from obs2anki import report, syncing
     from obs2anki.deeds import Prefer
     from obs2anki.reconcile import Wishes
     from obs2anki.request import Request
@@ -553,7 +553,7 @@ def sync(
         found = _findings(report.worth_a_line(synced.diagnostics), wording)
         return Said("".join(_lines(syncing.text(synced, wording))), "".join(found))
 
-    request = Request(vault, None, layer, cache=cache.folder())
+    request = Request(vault, None, layer, cache=_cache())
     how = (format_.value, wants_colour(sys.stderr), sys.stderr.isatty(), _prefix(vault))
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         where = replace(where, schedules=reschedule, deck_options=deck_options)
@@ -597,7 +597,7 @@ def prune(
     ),
 ) -> None:
     """Delete from Anki what has left the vault, with its reviews there."""
-    from obs2anki import build, cache, syncing
+    from obs2anki import build, syncing
 
     wording = _wording(vault)
 
@@ -607,7 +607,7 @@ def prune(
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         session = _session(vault, where, _questions(yes, waiting))
         terms = syncing.Terms(_asking(shown, yes, waiting), dry_run=dry_run)
-        request = build.Request(vault, cache=cache.folder())
+        request = build.Request(vault, cache=_cache())
         pruned = syncing.prune(request, session, terms, force=force)
     if format_ is ListFormat.JSON:
         _say(syncing.pruned_as_json(pruned), sys.stdout)
@@ -737,6 +737,16 @@ def config(
     _say_findings(found, _wording(vault))
     cells = [tuple(map(harmless, row)) for row in described]
     _say(_lines(columns([("Setting", "Value", "From"), *cells])), sys.stdout)
+
+
+def _cache() -> Path | None:
+    """Where caches lie: as the variable says, else in the user's folder for them; None = none."""
+    from obs2anki import cache
+
+    named = os.environ.get("OBS2ANKI_CACHE")
+    if named is None:
+        return cache.folder()
+    return Path(named) if named else None
 
 
 def _layer(asked: Iterable[tuple[str, str | int | None, str]]) -> settings.Layer:

@@ -13,7 +13,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from functools import cache as memoised
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -132,33 +134,70 @@ class Field:
 # ---------------------------------------------------------------- all of them
 
 
-def gathered(field: Field, step: Step, store: Cache | None = None) -> tuple[Yield, ...]:
+@dataclass(slots=True)
+class Memory:
+    """What the last round of the same process has learnt of a vault."""
+
+    wanted: str = ""
+    """The key under which it is known."""
+    files: str = ""
+    """Digest of the names of all files."""
+    rows: dict[VaultPath, Row] = dataclass_field(default_factory=dict)
+    """Without what the documents yielded."""
+    yields: dict[VaultPath, Yield] = dataclass_field(default_factory=dict)
+
+    def knows(self, row: Row, one: Yield) -> None:
+        """Remember a document and what it yields."""
+        self.rows[row.path] = replace(row, yielded=b"")
+        self.yields[row.path] = one
+
+
+def gathered(
+    field: Field, step: Step, store: Cache | None = None, memory: Memory | None = None
+) -> tuple[Yield, ...]:
     """What every document of a vault yields, in vault order; `step` may watch them go by.
 
-    With a cache only what has changed is read, and what was read is kept there.
+    With a cache only what has changed is read, and what was read is kept there. With a memory
+    the cache is not read again.
     """
     if store is None:
         fresh = _worked(field, field.contents.documents)
         return tuple(one for _, (one, _) in zip(step(field.contents.documents), fresh, strict=True))
     wanted = cache.key(_settings_that_count(field.in_force), field.name, str(field.contents.root))
-    known = _Known(field, store, wanted)
-    missing = [path for path in field.contents.documents if path not in known.yields]
+    memory = memory or Memory()
+    if memory.wanted != wanted:
+        _recall(memory, field, store, wanted)
+    known = _Known(field, memory)
+    # Whoever comes after an end in between has to look up again what links name.
+    notes = {} if known.same_files else {"files": ""}
+    memory.files = memory.files if known.same_files else ""
+    missing = [path for path in field.contents.documents if path not in known.paths]
     fresh = _worked(field, missing)
     result: list[Yield] = []
     changed: list[Row] = []
     for path in step(field.contents.documents):
-        one = known.yields.get(path)
-        if one is None:
+        if path not in known.paths:
             one, row = next(fresh)
+            memory.knows(row, one)
             changed.append(row)
             if len(changed) == BATCH:
-                store.write(wanted, changed, {}, (), {})
+                store.write(wanted, changed, {}, (), notes)
                 changed = []
-        result.append(one)
-    notes = {} if known.files == known.files_then else {"files": known.files}
+        result.append(memory.yields[path])
+    notes = {} if known.same_files else {"files": known.files}
     if changed or known.touched or known.left or notes:
         store.write(wanted, changed, known.touched, known.left, notes)
+    memory.files = known.files
     return tuple(result)
+
+
+def _recall(memory: Memory, field: Field, store: Cache, wanted: str) -> None:
+    """Remember what an earlier process has left in the cache, and nothing else."""
+    memory.wanted, memory.files = wanted, store.about("files", wanted)
+    memory.rows, memory.yields = {}, {}
+    for row in store.read(wanted):
+        with suppress(ValueError):
+            memory.knows(row, field.rows.unpacked(row.yielded))
 
 
 def _settings_that_count(in_force: Settings) -> Settings:
@@ -175,30 +214,26 @@ def _settings_that_count(in_force: Settings) -> Settings:
 
 
 class _Known:
-    """What the cache knows of a vault and what still holds."""
+    """What of all that is remembered of a vault still holds."""
 
-    def __init__(self, field: Field, store: Cache, wanted: str) -> None:
+    def __init__(self, field: Field, memory: Memory) -> None:
+        """`memory` forgets the documents that are no more, and learns new stamps."""
         self.field = field
-        self.left: list[VaultPath] = []
+        self.rows = memory.rows
+        self.left = tuple(path for path in memory.rows if path not in field.documents)
         """Documents that are no more."""
+        for path in self.left:
+            del memory.rows[path], memory.yields[path]
         self.touched: dict[VaultPath, str] = {}
         """New stamps of documents that say the same."""
         self.files = cache.digest("\0".join(field.contents.files))
-        self.files_then = store.about("files", wanted)
-        self.rows: dict[VaultPath, Row] = {}
+        self.same_files = self.files == memory.files
         self._stamp = memoised(lambda path: vault.stamp(field.contents.file(path)))
         self._digest = memoised(self._digest_of)
-        found: dict[VaultPath, Yield] = {}
-        for row in store.read(wanted):
-            if row.path not in field.documents:
-                self.left.append(row.path)
-                continue
-            try:
-                found[row.path] = field.rows.unpacked(row.yielded)
-            except ValueError:
-                continue
-            self.rows[row.path] = replace(row, yielded=b"")
-        self.yields = {path: one for path, one in found.items() if self._holds(path, one)}
+        self.paths = frozenset(p for p, one in memory.yields.items() if self._holds(p, one))
+        """Documents that would yield the same again."""
+        for path, mark in self.touched.items():
+            self.rows[path] = replace(self.rows[path], stamp=mark)
 
     def _holds(self, path: VaultPath, one: Yield) -> bool:
         """Whether a document would yield the same again."""
@@ -208,7 +243,7 @@ class _Known:
             and self._digest(path) == row.digest
             and all(self._digest(other) == then for other, then in row.documents.items())
             and all(then and self._stamp(file) == then for file, then in row.files.items())
-            and (self.files == self.files_then or self._answers(one))
+            and (self.same_files or self._answers(one))
         )
 
     def _answers(self, one: Yield) -> bool:

@@ -61,17 +61,34 @@ class Ledger:
     """Whether the file is as `save` writes it; else the next save heals it."""
 
 
+@dataclass(slots=True)
+class Memory:
+    """The ledger that was read or saved last, for as long as its file says the same."""
+
+    content: bytes = b""
+    """Digest of what the file holds."""
+    ledger: Ledger | None = None
+
+    def keep(self, content: bytes | bytearray, ledger: Ledger) -> None:
+        """Remember what a ledger is that has this content."""
+        self.content, self.ledger = hashlib.blake2b(content).digest(), ledger
+
+    def of(self, content: bytes) -> Ledger | None:
+        """The ledger that has this content, if it is remembered."""
+        return self.ledger if hashlib.blake2b(content).digest() == self.content else None
+
+
 # ---------------------------------------------------------------- reading
 
 
-def read(file: Path) -> Ledger | None:
+def read(file: Path, memory: Memory | None = None) -> Ledger | None:
     """The ledger in `file`, with what was announced and never saved; None if there is none.
 
     An older version may lack what is not needed to know a flashcard again; what an entry says
     beyond that is left unread. Raises Obs2ankiError, with the line and a remedy, where the
     ledger cannot be understood: rather than make new notes of everything, nothing is exported.
     """
-    known, announced = _read(file), _read(_next(file))
+    known, announced = _read(file, memory), _read(_next(file))
     if announced is None:
         return known
     if known is None:
@@ -84,7 +101,7 @@ def read(file: Path) -> Ledger | None:
     return replace(known, entries=tuple(entries[guid] for guid in sorted(entries)), tidy=False)
 
 
-def _read(file: Path) -> Ledger | None:
+def _read(file: Path, memory: Memory | None = None) -> Ledger | None:
     try:
         if file.exists() and not file.is_file():  # a pipe would be waited for without end
             raise Obs2ankiError(
@@ -99,7 +116,8 @@ def _read(file: Path) -> Ledger | None:
             f"The ledger {file} cannot be read ({error.strerror or error}), so nothing was "
             "exported. Mend that, or bring back an earlier one."
         ) from error
-    return _as_saved(content) or _as_found(file, _decoded(file, content))
+    known = None if memory is None else memory.of(content)
+    return known or _as_saved(content) or _as_found(file, _decoded(file, content))
 
 
 def _as_saved(content: bytes | bytearray) -> Ledger | None:
@@ -410,7 +428,7 @@ def announce(file: Path, ledger: Ledger, root: Path) -> None:
         _replace(file, content_of(ledger), _next(file))
 
 
-def save(file: Path, ledger: Ledger, root: Path) -> None:
+def save(file: Path, ledger: Ledger, root: Path, memory: Memory | None = None) -> None:
     """Put `ledger` into `file`, whole or not at all; an equal one is not touched.
 
     Raises Obs2ankiError where it cannot be written, or where the vault `root` is not there any
@@ -430,6 +448,8 @@ def save(file: Path, ledger: Ledger, root: Path) -> None:
             else:
                 _replace(file, content)
         _next(file).unlink(missing_ok=True)
+    if memory is not None:
+        memory.keep(content, ledger)
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TypeVar
 
+from msgspec import structs
+
 from obs2anki import check, cloze, diagnostics, identity, schedule, yields
 from obs2anki.ankitext import clean
 from obs2anki.data import (
@@ -36,6 +38,7 @@ from obs2anki.data import (
     Scheduling,
     Skipped,
     Source,
+    Value,
     VaultPath,
 )
 from obs2anki.media import Library
@@ -124,8 +127,9 @@ def of(
     clock: Clock,
     entries: Sequence[Entry] = (),
     found: Sequence[Diagnostic] = (),
+    memory: Memory | None = None,
 ) -> Plan:
-    """The plan of what the documents have yielded."""
+    """The plan of what the documents have yielded; `memory` is that of the last plan."""
     vault = harvest.vault
     made = [one for each in harvest.yields for one in each.made]
     flashcards = [one.flashcard for one in made]
@@ -135,8 +139,10 @@ def of(
     seen = [entry for entry in entries if entry.guid not in hidden]
     keys = [one.key for one in made]
     assigned, unsure = identity.assign(flashcards, settings.namespace, seen, unseen, keys)
-    desk = _Desk(settings, library, clock, vault.name)
-    planned = tuple(desk.planned(one, its) for one, its in zip(made, assigned, strict=True))
+    memory = memory or Memory()
+    desk = _Desk(settings, library, clock, vault.name, memory.about(settings, clock, vault.name))
+    planned = tuple([desk.planned(one, its) for one, its in zip(made, assigned, strict=True)])
+    memory.decisions = desk.decisions
     said = [
         *found,
         *_unusable_patterns(settings),
@@ -213,6 +219,43 @@ def _in_order(items: list[_Item], order: Mapping[VaultPath, int]) -> tuple[_Item
 # ---------------------------------------------------------------- from flashcard to note
 
 
+class Decision(Value, frozen=True):
+    """What was decided about a flashcard, and of what."""
+
+    made: Made
+    entry: Entry | None
+    planned: Planned
+    fate: identity.Fate
+    sides: yields.Sides
+    found: tuple[Diagnostic, ...]
+
+    def is_of(self, made: Made, entry: Entry | None) -> bool:
+        """Whether it was decided of these very values."""
+        return self.made is made and self.entry is entry
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the same will be decided of the same: no clock and no library was asked."""
+        same = self.entry is not None and self.entry.mod == self.fate.mod
+        return same and self.sides is self.made.sides
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the last plan of this process has decided."""
+
+    circumstances: object = None
+    """What else it was decided by."""
+    decisions: dict[Guid, Decision] = field(default_factory=dict)
+
+    def about(self, settings: Settings, clock: Clock, vault: str) -> Mapping[Guid, Decision]:
+        """What was decided by these settings, on this day, in a vault of this name."""
+        circumstances = settings, clock.today, clock.zone, vault
+        if circumstances != self.circumstances:
+            self.circumstances, self.decisions = circumstances, {}
+        return self.decisions
+
+
 @dataclass(slots=True)
 class _Desk:
     """Where flashcards become notes; what comes up on the way is collected beside them."""
@@ -221,6 +264,10 @@ class _Desk:
     library: Library
     clock: Clock
     vault: str
+    before: Mapping[Guid, Decision]
+    """What was decided in the last round."""
+    decisions: dict[Guid, Decision] = field(default_factory=dict)
+    """What can be said again in the next one."""
     position: int = 0
     media: dict[str, Media] = field(default_factory=dict)
     online: set[str] = field(default_factory=set)
@@ -229,28 +276,44 @@ class _Desk:
 
     def planned(self, made: Made, assigned: identity.Assigned) -> Planned:
         """Everything about one flashcard; a cloze that asks nothing gets no note."""
+        decision = self.before.get(assigned.guid)
+        if decision is None or not decision.is_of(made, assigned.entry):
+            decision = self._decision(made, assigned)
+        if decision.lasts:
+            self.decisions[assigned.guid] = decision
+        self.fates.append(decision.fate)
+        self.diagnostics += decision.found
+        self.online.update(decision.sides.online)
+        planned = decision.planned
+        if planned.note is None:
+            return planned
+        for medium in decision.sides.media:
+            self.media[medium.name] = medium
+        self.position += 1
+        if planned.note.position == self.position:
+            return planned
+        note = structs.replace(planned.note, position=self.position)
+        return structs.replace(planned, note=note)
+
+    def _decision(self, made: Made, assigned: identity.Assigned) -> Decision:
         flashcard, deck, guid, entry = made.flashcard, made.deck, assigned.guid, assigned.entry
         kept, sides, content = self._settled(made, entry)
-        if sides.diagnostics:
-            self.diagnostics += sides.diagnostics
-        if sides.online:
-            self.online.update(sides.online)
+        found = list(sides.diagnostics)
         places = kept.places
         if flashcard.cloze is not None:
-            places = self._packed(flashcard, places, sides.html[0])
+            places = _packed(flashcard, places, sides.html[0], found)
         seen = self.clock.now if entry is None else entry.seen
         if max(places, default=-1) < 0:
             mod = FIRST_SEEN if entry is None else entry.mod
             content = "" if entry is None else entry.content
-            self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
-            return Planned(flashcard, guid, deck, None, places)
-        self.position += 1
+            fate = identity.Fate(deck, content, mod, seen, kept.remembered)
+            planned = Planned(flashcard, guid, deck, None, places)
+            return Decision(made, entry, planned, fate, sides, tuple(found))
         mod = FIRST_SEEN
         if entry is not None:
             # Above the ledger's, even if a clock was wrong: Anki takes only what is newer.
             same = entry.content == content
             mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
-        self.fates.append(identity.Fate(deck, content, mod, seen, kept.remembered))
         notetype = Notetype.BASIC if flashcard.cloze is None else Notetype.CLOZE
         note = Note(
             guid,
@@ -258,17 +321,17 @@ class _Desk:
             _fields(notetype, made, sides, guid, self.settings.namespace),
             deck,
             flashcard.tags,
-            self._cards(flashcard, places),
-            self.position,
+            self._cards(flashcard, places, found),
+            self.position + 1,
             tuple([m.name for m in sides.media]),
             mod,
             FIRST_SEEN,
             flashcard.path,
             flashcard.line,
         )
-        for medium in sides.media:
-            self.media[medium.name] = medium
-        return Planned(flashcard, guid, deck, note, places)
+        fate = identity.Fate(deck, content, mod, seen, kept.remembered)
+        planned = Planned(flashcard, guid, deck, note, places)
+        return Decision(made, entry, planned, fate, sides, tuple(found))
 
     def _settled(
         self, made: Made, entry: Entry | None
@@ -288,36 +351,40 @@ class _Desk:
         vault = bench.place(flashcard).vault
         return kept, sides, yields.content(flashcard, sides, made.context, made.source, vault)
 
-    def _packed(self, flashcard: Flashcard, places: tuple[int, ...], html: str) -> tuple[int, ...]:
-        """The ordinals, -1 for those that the text does not yield: Anki needs a card for each."""
-        packed = frozenset(number - 1 for number in cloze.numbers(html))
-        for card, place in enumerate(places):
-            if place not in packed:
-                self.diagnostics.append(
-                    diagnostics.at("O501", flashcard.path, flashcard.line, card + 1)
-                )
-        return tuple(place if place in packed else -1 for place in places)
-
-    def _cards(self, flashcard: Flashcard, places: tuple[int, ...]) -> tuple[Card, ...]:
+    def _cards(
+        self, flashcard: Flashcard, places: tuple[int, ...], found: list[Diagnostic]
+    ) -> tuple[Card, ...]:
         if places == (0,):
-            return (Card(0, self._scheduling(flashcard, 0)),)
+            return (Card(0, self._scheduling(flashcard, 0, found)),)
         return tuple(
             [
-                Card(place, self._scheduling(flashcard, card))
+                Card(place, self._scheduling(flashcard, card, found))
                 for place, card in sorted(zip(places, range(len(places)), strict=True))
                 if place >= 0
             ]
         )
 
-    def _scheduling(self, flashcard: Flashcard, ordinal: int) -> Scheduling:
+    def _scheduling(
+        self, flashcard: Flashcard, ordinal: int, found: list[Diagnostic]
+    ) -> Scheduling:
         known = flashcard.review(ordinal) if self.settings.scheduling.enabled else None
         if known is None:
             return NEW
         scheduling, clamped = schedule.of(known, self.clock.today, self.clock.zone)
         for what in clamped:
-            found = diagnostics.at("O405", flashcard.path, flashcard.end_line, what)
-            self.diagnostics.append(found)
+            found.append(diagnostics.at("O405", flashcard.path, flashcard.end_line, what))
         return scheduling
+
+
+def _packed(
+    flashcard: Flashcard, places: tuple[int, ...], html: str, found: list[Diagnostic]
+) -> tuple[int, ...]:
+    """The ordinals, -1 for those that the text does not yield: Anki needs a card for each."""
+    packed = frozenset(number - 1 for number in cloze.numbers(html))
+    for card, place in enumerate(places):
+        if place not in packed:
+            found.append(diagnostics.at("O501", flashcard.path, flashcard.line, card + 1))
+    return tuple(place if place in packed else -1 for place in places)
 
 
 def _fields(

@@ -29,9 +29,16 @@ PICTURE = vaults.image(1)
 A, B = "#flashcards\n\nq::a", "#flashcards\n\nr::b"
 
 
-def export(root: Path, deck: Path, caches: Path | None, *options: settings.Override) -> bytes:
+def export(
+    root: Path,
+    deck: Path,
+    caches: Path | None,
+    *options: settings.Override,
+    memory: build.Memory | None = None,
+) -> bytes:
     """Export, and answer the bytes of the deck and the ledger."""
-    build.run(Request(root, deck, tuple(options), cache=caches), build.export)
+    request = Request(root, deck, tuple(options), cache=caches)
+    build.run(request, build.export, memory=memory)
     ledger = root / ".obs2anki" / "ledger.jsonl"
     return deck.read_bytes() + ledger.read_bytes()
 
@@ -150,14 +157,19 @@ def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> N
             commands.PLUGIN: "{}",
         },
     )
-    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
-    export(first, deck, caches)
+    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
+    export(first, deck, caches, memory=memory)
     CHANGES[number](first)
     held = deck.read_bytes(), (first / ".obs2anki" / "ledger.jsonl").read_bytes()
-    warm = export(first, deck, caches)
-    deck.write_bytes(held[0])
-    (first / ".obs2anki" / "ledger.jsonl").write_bytes(held[1])
-    assert export(first, deck, None) == warm
+
+    def again(where: Path | None, memory: build.Memory | None = None) -> bytes:
+        deck.write_bytes(held[0])
+        (first / ".obs2anki" / "ledger.jsonl").write_bytes(held[1])
+        return export(first, deck, where, memory=memory)
+
+    cold = again(None)
+    assert again(caches) == cold
+    assert again(tmp_path / "others", memory) == cold
 
 
 # ---------------------------------------------------------------- the same bytes
@@ -188,10 +200,10 @@ def _edit(root: Path, chance: random.Random, number: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_cold_warm_parallel_and_without_a_cache_give_the_same_bytes(
+def test_cold_warm_parallel_remembered_and_without_a_cache_give_the_same_bytes(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chance = random.Random(seed)
+    chance, memory = random.Random(seed), build.Memory()
     root, deck, caches = tmp_path / "v", tmp_path / "deck.apkg", tmp_path / "caches"
     vaults.write(root, 120, seed)
     before = tmp_path / "before"
@@ -201,14 +213,15 @@ def test_cold_warm_parallel_and_without_a_cache_give_the_same_bytes(
             shutil.copytree(root / ".obs2anki", before)
         warm = export(root, deck, caches)
 
-        def again(where: Path | None) -> bytes:
+        def again(where: Path | None, memory: build.Memory | None = None) -> bytes:
             shutil.rmtree(root / ".obs2anki")
             if before.exists():
                 shutil.copytree(before, root / ".obs2anki")
             deck.unlink()
-            return export(root, deck, where)
+            return export(root, deck, where, memory=memory)
 
         assert again(None) == warm
+        assert again(tmp_path / "of memory", memory) == warm
         assert again(tmp_path / f"cold {number}") == warm
         assert again(caches) == warm
         if number == 5:

@@ -309,8 +309,13 @@ def remembered(
 
     What stands in a document that could not be read has not left.
     """
-    known = {entry.guid: entry for entry in entries}
-    result = dict(known)  # in their order, so that little is left to sort
+    here = {one.guid for one in assigned}
+    result = {
+        entry.guid: entry
+        if entry.gone is not None or entry.guid in here
+        else structs.replace(entry, gone=today)
+        for entry in entries  # in their order, so that little is left to sort
+    }
     before: dict[VaultPath, Guid] = {}
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
         old = one.entry
@@ -339,9 +344,6 @@ def remembered(
         # What is as it was is held once.
         result[one.guid] = old if old is not None and now == old else now
         before[flashcard.path] = one.guid
-    for entry in entries:
-        if entry.guid not in result:
-            result[entry.guid] = structs.replace(entry, gone=entry.gone or today)
     result |= {entry.guid: entry for entry in unseen}
     return tuple(result[guid] for guid in sorted(result))
 
