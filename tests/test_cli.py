@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from obs2anki import __version__, build, cli, listing, terminal
+from obs2anki import __version__, build, cache, cli, listing, terminal
 from obs2anki.deeds import Changes
 from obs2anki.destinations import package
 from obs2anki.diagnostics import Obs2ankiError
@@ -146,6 +146,23 @@ def test_a_prune_that_nobody_can_be_asked_about_calls_no_note_a_large_change(
     waiting = terminal.Waiting(io.StringIO())
     with pytest.raises(Obs2ankiError, match="You have to be asked before this is done"):
         cli._asking(lambda _: (), False, waiting)(Changes())
+
+
+@pytest.mark.parametrize("named", [None, "", "here"])
+def test_a_variable_says_where_the_cache_lies_or_that_there_is_none(
+    named: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    users = folder / "user"
+    monkeypatch.setattr(cache, "folder", lambda: users)
+    if named is None:
+        monkeypatch.delenv("OBS2ANKI_CACHE", raising=False)
+    else:
+        monkeypatch.setenv("OBS2ANKI_CACHE", named)
+    oceans(folder)
+    for written in (True, False):
+        assert run(["export", "sea", "-o", "d.apkg", "--exit-code"], capsys).code == written
+    assert users.exists() is (named is None)
+    assert (folder / "here").exists() is (named == "here")
 
 
 def test_ctrl_c_while_the_command_is_loaded_is_one_line_too(folder: Path) -> None:

@@ -20,15 +20,31 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
 import pytest
 import typer.main
 
-from obs2anki import adoption, build, checking, cli, identity, ledger, report, settings, yields
+from obs2anki import (
+    adoption,
+    build,
+    cache,
+    checking,
+    cli,
+    harvest,
+    identity,
+    ledger,
+    report,
+    rest,
+    settings,
+    syncing,
+    yields,
+)
 from obs2anki.data import (
     DeckName,
     Diagnostic,
@@ -39,6 +55,7 @@ from obs2anki.data import (
     Ordinal,
     VaultPath,
 )
+from obs2anki.destinations import package
 from obs2anki.diagnostics import RULES
 from obs2anki.identity import matching
 from obs2anki.notetypes import DEFINITIONS
@@ -274,6 +291,14 @@ def test_the_options_of_the_program_itself_are_documented() -> None:
     page = read(REFERENCE / "command-line.md")
     for option in options(""):
         assert f"`obs2anki {option}`" in page
+
+
+def test_every_variable_of_the_environment_is_documented() -> None:
+    code = "".join(read(file) for file in sorted((ROOT / "obs2anki").rglob("*.py")))
+    ours = set(re.findall(r'"(OBS2ANKI_[A-Z_]+)"', code))
+    text = section(read(REFERENCE / "command-line.md"), "## Environment variables")
+    written = {variable for row in rows(text) for variable in codes_in(row[0])}
+    assert {one for one in written if one.startswith("OBS2ANKI_")} == ours
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -575,6 +600,82 @@ def test_what_the_ledger_page_says_of_numbers_is_so() -> None:
     page = read(REFERENCE / "ledger.md")
     assert f"The version of the format: {ledger.VERSION}." in page
     assert (f"first {identity.REMEMBERED} characters" in page) and ledger.PATIENCE == 120
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def test_what_the_cache_holds_is_documented_and_nothing_else(tmp_path: Path) -> None:
+    page = read(REFERENCE / "cache.md")
+    columns, names = ([codes_in(row[0]) for row in rows(part)] for part in halves(page))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(cache.SCHEMA)
+        told = connection.execute("SELECT name FROM pragma_table_info('documents')").fetchall()
+    assert [column for column in columns if column] == [[name] for (name,) in told]
+    own = {"key", "vault", "files", package.HELD, rest.NOTE, syncing.STILL}
+    assert {name for one in names for name in one} == own
+    root = written_and_exported(tmp_path)
+    with closing(sqlite3.connect(cache.Cache.of(tmp_path / "caches", root).file)) as connection:
+        assert {name for (name,) in connection.execute("SELECT name FROM about")} <= own
+
+
+def halves(page: str) -> tuple[str, str]:
+    """What the page says of the two tables."""
+    documents, about = section(page, "## What it holds").split("`about` has")
+    return documents, about
+
+
+def written_and_exported(folder: Path) -> Path:
+    """A vault that was exported with a cache in `caches`."""
+    (folder / "v").mkdir()
+    (folder / "v/a.md").write_text("Q;; A\n", "utf-8")
+    request = build.Request(folder / "v", folder / "d.apkg", cache=folder / "caches")
+    build.run(request, build.export)
+    return folder / "v"
+
+
+def test_where_the_cache_lies_is_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from platformdirs.macos import MacOS
+    from platformdirs.unix import Unix
+    from platformdirs.windows import Windows
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    text = section(read(REFERENCE / "cache.md"), "## Where it is")
+    written = {row[0]: codes_in(row[1])[:1] for row in rows(text)}
+    for system, kind in (("Linux", Unix), ("macOS", MacOS)):
+        place = Path(kind("obs2anki", appauthor=False).user_cache_dir)
+        assert written[system] == [f"~/{place.relative_to(tmp_path).as_posix()}"]
+    monkeypatch.setattr("platformdirs.windows.get_win_folder", lambda _: "%LOCALAPPDATA%")
+    windows = Windows("obs2anki", appauthor=False).user_cache_dir.replace("/", "\\")
+    assert written["Windows"] == [windows]
+    name = cache.Cache.of(tmp_path, tmp_path).file.name
+    assert re.fullmatch(r"[0-9a-f]{16}\.sqlite", name) and "`<16 digits>.sqlite`" in text
+    assert f"after {cache.FORGOTTEN // 86400} days" in text
+
+
+def test_the_settings_that_a_cache_survives_are_documented() -> None:
+    text = section(read(REFERENCE / "cache.md"), "## When a row is used")
+    listed = re.search(r"Only these may change: (.*?);", text, re.DOTALL)
+    assert listed
+    changed = settings.Settings(
+        scheduling=settings.Schedule(rollover=1),
+        check=settings.Check(ignore=("O605",)),
+        output="x.apkg",
+        ledger="x",
+        namespace="x",
+    )
+    assert harvest._settings_that_count(changed) == harvest._settings_that_count(
+        settings.Settings()
+    )
+    survived = {
+        field.name
+        for field in fields(settings.Settings)
+        if getattr(changed, field.name) != getattr(settings.Settings(), field.name)
+    }
+    assert set(codes_in(listed[1])) == survived
 
 
 # The passes are a picture on the page: whoever adds one has to draw it.
