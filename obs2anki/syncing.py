@@ -47,7 +47,7 @@ MANY = 200
 SHARE = 10
 """Per cent of a vault's notes in Anki; to suspend or delete more of them is a large change."""
 
-NOTHING, UNTOUCHED = Changes(), Applied()
+NOTHING, UNTOUCHED, NONE_HELD = Changes(), Applied(), Holding()
 
 Session = Callable[[], AbstractContextManager[Anki]]
 """Opens an Anki: `Collection(path).session`, say."""
@@ -93,6 +93,8 @@ class Synced:
     applied: Applied = UNTOUCHED
     strangers: int = 0
     """Notes with this vault's namespace that neither the vault nor its ledger knows."""
+    holding: Holding = NONE_HELD
+    """What Anki held before it was written."""
 
     @property
     def asks(self) -> bool:
@@ -142,7 +144,7 @@ def follow(round_: Round, session: Session, terms: Terms) -> Synced:
     if ending in (Ending.WRITTEN, Ending.UNCHANGED):
         build.remember(round_)
     strangers = _strangers(round_, holding)
-    return Synced(round_, ending, changes, diagnostics, applied, strangers)
+    return Synced(round_, ending, changes, diagnostics, applied, strangers, holding)
 
 
 def _wishes(round_: Round, terms: Terms) -> Wishes:
@@ -191,7 +193,8 @@ class Still:
             return None
         if not self.rest.mark or (mark, remembered) != (self.rest.mark, self._ledger()):
             return None
-        return Said(str(out), str(err)) if self._fingerprint(str(namespace)) == known else None
+        same = _fingerprint(self._held(str(namespace))) == known
+        return Said(str(out), str(err)) if same else None
 
     def keep(self, synced: Synced, saying: Callable[[Synced], Said]) -> None:
         """Have the next sync say what it will find, if it is known by now."""
@@ -212,21 +215,25 @@ class Still:
             )
             told = saying(again)
             kept = (self.rest.mark, self._ledger(), plan.namespace)
-            known = self._fingerprint(plan.namespace)
+            as_before = synced.ending is Ending.UNCHANGED
+            known = _fingerprint(synced.holding if as_before else self._held(plan.namespace))
             self.rest.store.keep_note(STILL, json.dumps((*kept, known, told.out, told.err)))
 
     def _ledger(self) -> str:
         return "" if self.rest.ledger is None else cache.digest_of_file(self.rest.ledger)
 
-    def _fingerprint(self, namespace: str) -> str:
-        """A short name for all that is looked at of notes to which nothing is to be done."""
+    def _held(self, namespace: str) -> Holding:
         with self.session() as anki:
-            holding = anki.read(namespace)
-        notes = (
-            (note.guid, note.notetype, note.fields.get("State"), [c.ordinal for c in note.cards])
-            for note in holding.notes
-        )
-        return cache.digest("\n".join((*map(repr, notes), *sorted(holding.media))))
+            return anki.read(namespace)
+
+
+def _fingerprint(holding: Holding) -> str:
+    """A short name for all that is looked at of notes to which nothing is to be done."""
+    notes = (
+        (note.guid, note.notetype, note.fields.get("State"), [c.ordinal for c in note.cards])
+        for note in holding.notes
+    )
+    return cache.digest("\n".join((*map(repr, notes), *sorted(holding.media))))
 
 
 # ---------------------------------------------------------------- prune

@@ -29,8 +29,13 @@ from obs2anki.destinations import collection as destination
 from obs2anki.reconcile import NOTHING_MORE, Wishes
 from obs2anki.syncing import Ending, Synced, Terms
 from tests import anki_collection
+from tests.anki_collection import answer_good
 
 Row = tuple[object, ...]
+
+REVIEWED = "<!--SR:!2030-04-25,14,290-->"
+FIRST = {"a.md": f"What makes ATP?;;Mitochondria\n{REVIEWED}\n\nhus;;;house\n\nnew;;one"}
+"""The vault at its first sync."""
 
 COLUMNS = (
     *("type", "queue", "due", "ivl", "factor", "reps", "lapses", "left"),
@@ -76,8 +81,11 @@ class Both:
         confirmed: bool = True,
         deck_options: bool = False,
     ) -> Synced:
-        """One sync, which touches no card but those that it says."""
-        terms = Terms(lambda _: confirmed, wishes, dry_run, deck_options)
+        """One sync."""
+        return self.sync_on(Terms(lambda _: confirmed, wishes, dry_run, deck_options))
+
+    def sync_on(self, terms: Terms) -> Synced:
+        """One sync on these terms, which touches no card but those that it says."""
         session = destination.Collection(self.collection).session
         before = standing_in(self.collection)
         result = syncing.sync(Request(self.vault), session, terms)
@@ -153,6 +161,12 @@ def left_alone(before: Standing, after: Standing, synced: Synced) -> None:
     for number, row in before.cards.items():
         now = zip(COLUMNS, row, after.cards[number], strict=True)
         assert {name for name, was, is_ in now if was != is_} <= may_differ.get(number, set())
+
+
+def study(col: Collection) -> None:
+    """The user answers two cards of the first sync."""
+    answer_good(col, guid(col, "What makes ATP?"))
+    answer_good(col, guid(col, "hus"), 1)
 
 
 def done(synced: Synced) -> dict[Verb, int]:

@@ -31,14 +31,15 @@ from obs2anki.destinations import ankiconnect, ankiconnect_calls
 from obs2anki.destinations.ankiconnect import NEEDED, AnkiConnect
 from obs2anki.destinations.ankiconnect_calls import Calls
 from obs2anki.diagnostics import Obs2ankiError
-from obs2anki.reconcile import NOTHING_MORE, Wishes
 from obs2anki.syncing import Ending, Synced, Terms
 from tests import synced, test_sync
 from tests.anki_collection import answer_good, bring
 from tests.ankiconnect_server import Answer, Server, serving
 from tests.commands import run
-from tests.synced import Both, card, deck, done, fronts, guid, note, rename
-from tests.test_sync import FIRST, REVIEWED, same_but
+from tests.synced import FIRST, REVIEWED, Both, card, deck, done, fronts, guid, note, rename
+from tests.test_sync import same_but
+
+AGREED = Terms(lambda _: True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +52,16 @@ class Connected(Both):
         with self.anki() as col, serving(col, **settings) as server:
             yield server
 
-    def sync(
-        self,
-        wishes: Wishes = NOTHING_MORE,
-        *,
-        dry_run: bool = False,
-        confirmed: bool = True,
-        deck_options: bool = False,
-    ) -> Synced:
-        """One sync; what changes nothing does nothing that writes."""
+    def sync_on(self, terms: Terms) -> Synced:
+        """One sync on these terms; what changes nothing does nothing that writes."""
         with self.running() as server:
-            terms = Terms(lambda _: confirmed, wishes, dry_run, deck_options)
-            result = self.sync_on(terms, server)
+            result = self.sync_with(server, terms=terms)
         assert result.applied.refused == ()
         assert bool(server.written) is (result.ending is Ending.WRITTEN)
         return result
 
-    def sync_with(self, server: Server, key: str = "") -> Synced:
-        """One sync with an Anki that runs."""
-        return self.sync_on(Terms(lambda _: True), server, key)
-
-    def sync_on(self, terms: Terms, server: Server, key: str = "") -> Synced:
-        """One sync on these terms, which touches no card but those that it says."""
+    def sync_with(self, server: Server, key: str = "", terms: Terms = AGREED) -> Synced:
+        """One sync with an Anki that runs, which touches no card but those that it says."""
         place = AnkiConnect(
             server.url,
             key,
@@ -97,8 +86,7 @@ def studied(both: Connected) -> Connected:
     both.write(FIRST)
     both.sync()
     with both.anki() as col:
-        answer_good(col, guid(col, "What makes ATP?"))
-        answer_good(col, guid(col, "hus"), 1)
+        synced.study(col)
     return both
 
 
@@ -450,6 +438,18 @@ def delete(col: Collection, number: NoteId) -> None:
     col.remove_notes([number])
 
 
+def open_in_an_editor(server: Server, front: str) -> None:
+    """From now on a note gets its old text back after each write, as an open editor does it."""
+    old = list(note(server.col, front).fields)
+
+    def undo() -> None:
+        one = note(server.col, front)
+        one.fields = old
+        server.col.update_note(one)
+
+    server.afterwards = {"updateNoteFields": undo, "importPackage": undo}
+
+
 @pytest.mark.parametrize("action", ["updateNoteFields", "importPackage"])
 def test_an_update_that_an_open_editor_undoes_is_told_and_done_again(
     both: Connected, action: str
@@ -459,14 +459,7 @@ def test_an_update_that_an_open_editor_undoes_is_told_and_done_again(
     changed = many(40).replace("answer 7", "reply 7")
     both.write({"a.md": changed if action == "updateNoteFields" else many(40, "reply")})
     with both.running() as server:
-        old = list(note(server.col, "question 7").fields)
-
-        def undo() -> None:
-            one = note(server.col, "question 7")
-            one.fields = old
-            server.col.update_note(one)
-
-        server.afterwards = {"updateNoteFields": undo, "importPackage": undo}
+        open_in_an_editor(server, "question 7")
         refused = both.sync_with(server).applied.refused
     assert [(place.question, why) for place, why in refused] == [("question 7", ankiconnect.UNDONE)]
     assert done(both.sync())[Verb.UPDATE] == 1
@@ -935,14 +928,7 @@ def test_what_anki_does_not_keep_is_told_and_is_no_success(
 ) -> None:
     studied.write({"a.md": FIRST["a.md"].replace("one", "two")})
     with studied.running() as server:
-        old = list(note(server.col, "new").fields)
-
-        def undo() -> None:
-            one = note(server.col, "new")
-            one.fields = old
-            server.col.update_note(one)
-
-        server.afterwards = {"updateNoteFields": undo}
+        open_in_an_editor(server, "new")
         told = run(["sync", str(studied.vault), "--connect", server.url], capsys)
     assert told.code == 2
     assert f"a.md:8: {ankiconnect.UNDONE}" in told.out

@@ -37,14 +37,11 @@ from obs2anki.syncing import Ending, Synced, Terms
 from tests import anki_collection, sync_server, synced
 from tests.anki_collection import answer_good
 from tests.sync_server import PASSWORD, USER, Device, Relay, SyncServer
-from tests.synced import card, done, fronts, guid, note
+from tests.synced import FIRST, REVIEWED, card, done, fronts, guid, note
 
 ROOT = Path(__file__).resolve().parent.parent
 
 Capture = pytest.CaptureFixture[str]
-
-REVIEWED = "<!--SR:!2030-04-25,14,290-->"
-FIRST = {"a.md": f"What makes ATP?;;Mitochondria\n{REVIEWED}\n\nhus;;;house\n\nnew;;one"}
 
 GIVEN = Sources({credentials.VARIABLE: PASSWORD})
 
@@ -196,8 +193,7 @@ def studied(home: Home) -> Home:
     home.write(FIRST)
     home.sync()
     with home.phone() as phone:
-        answer_good(phone.col, guid(phone.col, "What makes ATP?"))
-        answer_good(phone.col, guid(phone.col, "hus"), 1)
+        synced.study(phone.col)
     return home
 
 
@@ -674,8 +670,7 @@ def torn(home: Home) -> Home:
     home.write(FIRST)
     home.sync()
     with home.phone() as phone:
-        answer_good(phone.col, guid(phone.col, "What makes ATP?"))
-        answer_good(phone.col, guid(phone.col, "hus"), 1)
+        synced.study(phone.col)
         phone.col.media.write_data("mine.png", b"mine")
         mine = phone.col.new_note(_notetype(phone.col, "Basic"))
         mine["Front"] = '<img src="mine.png">'

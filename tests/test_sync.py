@@ -33,12 +33,9 @@ from obs2anki.syncing import Ending, Terms
 from tests import anki_collection, synced
 from tests.anki_collection import answer_good, bring
 from tests.commands import PLUGIN, run
-from tests.synced import Both, card, deck, done, fronts, guid, note, rename
+from tests.synced import FIRST, REVIEWED, Both, card, deck, done, fronts, guid, note, rename
 
 Capture = pytest.CaptureFixture[str]
-
-REVIEWED = "<!--SR:!2030-04-25,14,290-->"
-FIRST = {"a.md": f"What makes ATP?;;Mitochondria\n{REVIEWED}\n\nhus;;;house\n\nnew;;one"}
 
 
 @pytest.fixture
@@ -52,8 +49,7 @@ def studied(both: Both) -> Both:
     both.write(FIRST)
     both.sync()
     with both.anki() as col:
-        answer_good(col, guid(col, "What makes ATP?"))
-        answer_good(col, guid(col, "hus"), 1)
+        synced.study(col)
     return both
 
 
@@ -823,34 +819,31 @@ def test_what_fails_leaves_the_collection_as_it_was(
     assert done(studied.sync())[Verb.ADD] == 1
 
 
-def test_what_anki_finds_fault_with_is_not_put_in_place(
-    studied: Both, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("spoiling", "sentence"),
+    [
+        ("update notes set flds = 'too few'", "own check finds fault"),
+        ("delete from revlog", "lost 2 reviews"),
+        (
+            "insert into revlog select id + 90000, cid, usn, ease, ivl, lastIvl, factor, time, type "
+            "from revlog",
+            "invented 2",
+        ),
+        ("update cards set ivl = ivl + 1", "changed 4 cards"),
+    ],
+)
+def test_what_has_a_fault_or_would_touch_a_review_is_not_put_in_place(
+    studied: Both, spoiling: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = studied.collection.read_bytes()
-    studied.write({"a.md": "hus;;;maison"})
+    studied.write({"a.md": FIRST["a.md"].replace("house", "maison")})
 
     def spoil(opened: OpenCollection, _: object) -> None:
         assert opened.engine.db is not None
-        opened.engine.db.execute("update notes set flds = 'too few'")
+        opened.engine.db.execute(spoiling)
 
     monkeypatch.setattr(OpenCollection, "_update", spoil)
-    with pytest.raises(Obs2ankiError, match="own check finds fault"):
-        studied.sync()
-    assert studied.collection.read_bytes() == before
-
-
-def test_what_would_lose_a_review_is_not_put_in_place(
-    studied: Both, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = studied.collection.read_bytes()
-    studied.write({"a.md": "hus;;;maison"})
-
-    def spoil(opened: OpenCollection, _: object) -> None:
-        assert opened.engine.db is not None
-        opened.engine.db.execute("delete from revlog")
-
-    monkeypatch.setattr(OpenCollection, "_update", spoil)
-    with pytest.raises(Obs2ankiError, match=r"lost 2 reviews"):
+    with pytest.raises(Obs2ankiError, match=sentence):
         studied.sync()
     assert studied.collection.read_bytes() == before
 

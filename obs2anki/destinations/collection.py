@@ -28,6 +28,7 @@ from obs2anki.data import Media, Plan
 from obs2anki.deeds import Applied, Changes, Holding
 from obs2anki.destinations.collection_notes import INSTALL, has_engine, sentences
 from obs2anki.destinations.open_collection import OpenCollection
+from obs2anki.destinations.package import settle
 from obs2anki.diagnostics import Obs2ankiError
 
 try:
@@ -275,7 +276,7 @@ class Session:
         if sys.platform == "win32":  # which replaces no file that is open
             self.file.close()
         self._copy.replace(self.path)
-        _settle(self.path.parent)
+        settle(self.path.parent)
 
 
 # ---------------------------------------------------------------- the check
@@ -327,16 +328,6 @@ def _names(folder: Path) -> frozenset[str]:
         return frozenset(unicodedata.normalize("NFC", entry.name) for entry in os.scandir(folder))
     except FileNotFoundError:
         return frozenset()
-
-
-def _settle(folder: Path) -> None:
-    """Have the disk remember the new name too, where a system can do that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

@@ -255,7 +255,7 @@ def _put(path: Path, collection: anki2.Database, media: Iterable[Media]) -> None
                 aside.replace(target)
         if fcntl is None:  # Windows moves no file that is open
             aside.replace(target)
-        _settle(target.parent)
+        settle(target.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -310,7 +310,7 @@ def _clear_one(aside: Path) -> None:
         aside.unlink()
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Have the disk remember the new name too, where a system can do that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
