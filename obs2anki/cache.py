@@ -56,6 +56,7 @@ def key(*values: object) -> str:
     return digest(_spelled((*made_by, _libraries(), _program(), *values)))
 
 
+@lru_cache(maxsize=1)  # what runs is what was there at first
 def _libraries() -> tuple[str, ...]:
     """The versions of what renders."""
     from importlib import metadata
@@ -63,7 +64,7 @@ def _libraries() -> tuple[str, ...]:
     return tuple(metadata.version(name) for name in ("comrak", "nh3", "google-re2"))
 
 
-@lru_cache(maxsize=1)  # what runs is what was there at first
+@lru_cache(maxsize=1)  # the same
 def _program() -> tuple[tuple[str, int, int], ...]:
     """What the disk says of this program's own files: they may change without the version."""
     try:

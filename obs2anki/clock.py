@@ -7,9 +7,11 @@ Read once for each run, and handed on from there.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.settings import Settings
@@ -36,10 +38,16 @@ def zone_of(in_force: Settings) -> tzinfo:
     """The time zone of the settings, else the machine's."""
     name = in_force.scheduling.timezone
     if name is None:
-        return MachineZone()
+        return _machine_zone(os.environ.get("TZ"), time.tzname, time.timezone, time.altzone)
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(name)
+
+
+@lru_cache(maxsize=1)
+def _machine_zone(*_: object) -> MachineZone:
+    """The machine's zone, which is the same one for as long as nothing of all this changes."""
+    return MachineZone()
 
 
 class MachineZone(tzinfo):

@@ -228,7 +228,7 @@ class _Known:
         """New stamps of documents that say the same."""
         self.files = cache.digest("\0".join(field.contents.files))
         self.same_files = self.files == memory.files
-        self._stamp = memoised(lambda path: vault.stamp(field.contents.file(path)))
+        self._stamp = memoised(field.contents.stamp)
         self._digest = memoised(self._digest_of)
         self.paths = frozenset(p for p, one in memory.yields.items() if self._holds(p, one))
         """Documents that would yield the same again."""

@@ -14,6 +14,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from zlib import crc32
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein
@@ -61,9 +63,12 @@ class Words:
 
         The greater count tells: what nobody edited is in both, and no commoner for that.
         """
-        before, after = _counted(then), _counted(now)
-        self._count = before | after
-        self._texts = max(len(then), len(now)) // _step(max(then, now, key=len))
+        many = max(len(then), len(now))
+        old, new = Counter(_sample(then, many)), Counter(_sample(now, many))
+        both = old & new
+        before, after = _counted(old - both), _counted(new - both)
+        self._count = _counted(both) + (before | after)
+        self._texts = max(old.total(), new.total())
 
     def weight(self, word: str) -> float:
         """How telling a word is: more than 0, and the more the rarer."""
@@ -114,22 +119,37 @@ class Words:
         return found
 
 
-def _step(texts: Sequence[str]) -> int:
-    return max(len(texts) // SAMPLE, 1)
+def _sample(texts: Sequence[str], many: int) -> Sequence[str]:
+    """So many of the texts that about SAMPLE of `many` remain; the same ones wherever they are."""
+    share = many // SAMPLE
+    return texts if share < 2 else [text for text in texts if _number(text) % share == 0]
 
 
-def _counted(texts: Sequence[str]) -> Counter[str]:
+def _number(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def _counted(texts: Counter[str]) -> Counter[str]:
     """In how many of the texts each word stands."""
     count: Counter[str] = Counter()
-    for text in texts[:: _step(texts)]:
-        count.update(set(words(text)))
+    for text, times in texts.items():
+        for word in _different(text):
+            count[word] += times
     return count
+
+
+@lru_cache(maxsize=2 * SAMPLE)  # a watch asks again and again
+def _different(text: str) -> frozenset[str]:
+    return frozenset(words(text))
 
 
 def words(text: str) -> list[str]:
     """The words of a text, folded; of scripts without spaces each pair of characters."""
+    found = _WORD.findall(text.casefold())
+    if text.isascii():
+        return found
     result: list[str] = []
-    for word in _WORD.findall(text.casefold()):
+    for word in found:
         if len(word) > 2 and any(character >= _UNSPACED for character in word):
             result += (word[i : i + 2] for i in range(len(word) - 1))
         else:
