@@ -825,8 +825,8 @@ def test_what_fails_leaves_the_collection_as_it_was(
         ("update notes set flds = 'too few'", "own check finds fault"),
         ("delete from revlog", "lost 2 reviews"),
         (
-            "insert into revlog select id + 90000, cid, usn, ease, ivl, lastIvl, factor, time, type "
-            "from revlog",
+            "insert into revlog select id + 90000, cid, usn, ease, ivl, lastIvl, factor, time, "
+            "type from revlog",
             "invented 2",
         ),
         ("update cards set ivl = ivl + 1", "changed 4 cards"),
