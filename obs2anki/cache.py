@@ -61,7 +61,12 @@ def _libraries() -> tuple[str, ...]:
     """The versions of what renders."""
     from importlib import metadata
 
-    return tuple(metadata.version(name) for name in ("comrak", "nh3", "google-re2"))
+    # What `metadata.version` does as well, to the whole of a long text.
+    texts = (
+        metadata.distribution(name).read_text("METADATA") or ""
+        for name in ("comrak", "nh3", "google-re2")
+    )
+    return tuple(text.partition("\nVersion:")[2].partition("\n")[0].strip() for text in texts)
 
 
 @lru_cache(maxsize=1)  # the same

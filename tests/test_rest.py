@@ -34,9 +34,11 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     times: list[str] = []
     prepare = build.prepare
 
-    def counted(request: build.Request, step: build.Step) -> build.Round:
+    def counted(
+        request: build.Request, step: build.Step, memory: build.Memory | None
+    ) -> build.Round:
         times.append(str(request.vault))
-        return prepare(request, step)
+        return prepare(request, step, memory)
 
     monkeypatch.setattr(build, "prepare", counted)
     return times
