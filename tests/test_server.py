@@ -5,6 +5,7 @@ The server is Anki's own, on a port of this machine; the devices are Anki's own 
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +32,7 @@ from obs2anki import build, cli, credentials, reconcile, syncing
 from obs2anki.build import Request
 from obs2anki.credentials import Account, Sources
 from obs2anki.deeds import ORPHAN_TAG, Anki, Prefer, Verb
+from obs2anki.destinations import server
 from obs2anki.destinations.server import Server
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import NOTHING_MORE, Wishes
@@ -606,6 +609,24 @@ def test_who_ends_the_process_need_not_wait_for_the_server(torn: Home, number: i
     assert child.wait() == 128 + signal.SIGTERM
     _adopt(torn)
     assert finished(torn)[:2] == (wanted, media)
+
+
+def test_who_ends_it_before_the_engine_listens_need_not_wait_either() -> None:
+    listening, over = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        time.sleep(0.3)
+        listening.set()
+        return over.wait(20)
+
+    def abort() -> None:
+        if listening.is_set():
+            over.set()
+
+    threading.Timer(0.1, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        server._interruptibly(work, abort)
+    assert over.is_set()
 
 
 @contextmanager

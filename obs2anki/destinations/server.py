@@ -18,10 +18,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from obs2anki import credentials
@@ -481,12 +482,22 @@ def _is_new(engine: Engine) -> bool:
 
 def _interruptibly(work: Callable[[], Result], abort: Callable[[], None]) -> Result:
     """Do what Anki's engine does without listening; a signal meanwhile aborts it."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
+    future: Future[Result] = Future()
+
+    def run() -> None:
         try:
-            while not wait((future,), timeout=0.5).done:
-                pass
-        except BaseException:
-            abort()
-            raise
-        return future.result()
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    try:
+        Thread(target=run).start()
+        while not wait((future,), timeout=0.5).done:
+            pass
+    except RuntimeError:  # no thread was to be had
+        raise
+    except BaseException:
+        while not wait((future,), timeout=0.1).done:
+            abort()  # which does nothing as long as the engine has not quite begun
+        raise
+    return future.result()
