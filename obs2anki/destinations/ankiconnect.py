@@ -55,11 +55,10 @@ from obs2anki.destinations.ankiconnect_calls import (
     Calls,
     Refusal,
 )
-from obs2anki.destinations.ankiconnect_parcel import Kind, Parcel
+from obs2anki.destinations.ankiconnect_parcel import Parcel
 from obs2anki.destinations.collection_notes import kind_of
-from obs2anki.destinations.ordinals import LAST, by_ordinal, lacking, ordinals_of
+from obs2anki.destinations.kinds import LAST, Kind
 from obs2anki.diagnostics import Obs2ankiError
-from obs2anki.notetypes import DEFINITIONS
 
 T = TypeVar("T")
 
@@ -345,22 +344,15 @@ class Session:
         fields = self.calls.ask_many(
             tuple[str, ...], [Action("modelFieldNames", {"modelName": name}) for name in models]
         )
-        ours = {
-            name: Kind(kind, models[name], name, names)
-            for name, names in zip(models, fields, strict=True)
-            if (kind := kind_of(names)) is not None
-        }
+        ours = dict(known for known in zip(models, fields, strict=True) if kind_of(known[1]))
         templates = self.calls.ask_many(
             dict[str, _Template], [Action("modelTemplates", {"modelName": name}) for name in ours]
         )
-        self._kinds = {
-            name: replace(
-                kind,
-                templates=tuple(own),
-                ordinals=ordinals_of(kind.notetype, {key: own[key].Front for key in own}),
-            )
-            for (name, kind), own in zip(ours.items(), templates, strict=True)
-        }
+        kinds = (
+            Kind.of(models[name], name, ours[name], {key: own[key].Front for key in own})
+            for name, own in zip(ours, templates, strict=True)
+        )
+        self._kinds = {kind.name: kind for kind in kinds if kind is not None}
 
     @property
     def _scope(self) -> str:
@@ -387,9 +379,8 @@ class Session:
     def _held(self, info: _Info, cards: _Cards) -> HeldNote:
         kind = self._kinds[info.modelName]
         there = sorted(map(cards.held, info.cards), key=lambda card: card.ordinal)
-        own = by_ordinal(there, kind.ordinals)
-        number, lacks = NoteId(info.noteId), lacking(kind.notetype, kind.ordinals)
-        return HeldNote(number, None, kind.notetype, info.texts, info.tags, own, lacks)
+        own, number = kind.told(there), NoteId(info.noteId)
+        return HeldNote(number, None, kind.notetype, info.texts, info.tags, own, kind.lacks)
 
     # ------------------------------------------------------------ reading cards
 
@@ -573,7 +564,7 @@ class Session:
         """What goes into a package, and what is written note by note."""
         main = {
             kind.notetype: kind
-            for kind in sorted(self._kinds.values(), key=lambda kind: _is_released(kind))
+            for kind in sorted(self._kinds.values(), key=lambda kind: kind.is_released)
         }
         parcels = [
             ankiconnect_parcel.new(add, main.get(add.note.notetype))
@@ -942,11 +933,6 @@ def _later(add: Add) -> Add:
 def _escaped(text: str) -> str:
     """Text in a search, where nothing in it has a meaning."""
     return "".join(f"\\{char}" if char in '\\"*_:' else char for char in text)
-
-
-def _is_released(kind: Kind) -> bool:
-    """Whether it is the notetype that a package brings, not one that the user made of it."""
-    return kind.id == DEFINITIONS[kind.notetype].id
 
 
 def _guids(plan: Plan) -> dict[str, Guid]:

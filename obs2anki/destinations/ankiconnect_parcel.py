@@ -20,27 +20,13 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from obs2anki.data import Card, Guid, Note, Notetype, Plan
+from obs2anki.data import Card, Guid, Note, Plan
 from obs2anki.deeds import Add, Change, Place, created
 from obs2anki.destinations import anki2
-from obs2anki.destinations.ordinals import has_more, reorder
+from obs2anki.destinations.kinds import Kind
 from obs2anki.destinations.package import COLLECTION, LEVEL, MEDIA
 from obs2anki.identity import note_id
 from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One of our notetypes as it is in Anki: the user may have changed its name and its fields."""
-
-    notetype: Notetype
-    id: int
-    name: str
-    fields: tuple[str, ...]
-    """In Anki's order."""
-    templates: tuple[str, ...] = ()
-    ordinals: tuple[int, ...] = ()
-    """What each of Anki's ordinals is to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +65,7 @@ class Parcel:
 
         A package names its cards, and Anki makes no others: not those of the user's templates.
         """
-        kind = self.kind
-        return self.change is None and kind is not None and has_more(kind.notetype, kind.ordinals)
+        return self.change is None and self.kind is not None and self.kind.has_more
 
 
 def new(add: Add, kind: Kind | None) -> Parcel:
@@ -187,7 +172,7 @@ def _shape(
         ),
     )
     for kind in kinds:
-        reorder(connection, kind.id, kind.ordinals)
+        kind.reorder(connection)
     connection.commit()
 
 

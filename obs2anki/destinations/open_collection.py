@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from obs2anki import deeds
-from obs2anki.data import CardState, DeckName, Guid, Notetype, Plan, Scheduling
+from obs2anki.data import CardState, DeckName, Guid, Plan, Scheduling
 from obs2anki.deeds import (
     CardId,
     Change,
@@ -38,8 +38,7 @@ from obs2anki.deeds import (
     NoteId,
 )
 from obs2anki.destinations import anki2, scheduled
-from obs2anki.destinations.collection_notes import kind_of
-from obs2anki.destinations.ordinals import by_ordinal, has_more, lacking, ordinals_of, reorder
+from obs2anki.destinations.kinds import Kind
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, FIELDS
 
@@ -58,27 +57,15 @@ class OpenCollection:
     """A collection that is open, and ours to write."""
 
     engine: Engine
-    _kinds: dict[int, Notetype] = field(default_factory=dict)
+    _kinds: dict[int, Kind] = field(default_factory=dict)
     """Our notetypes by their numbers in this collection."""
-    _ordinals: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """By notetype: what each of Anki's ordinals is to us."""
     _notetype_of: dict[NoteId, int] = field(default_factory=dict)
 
     def read(self, namespace: str, media: frozenset[str]) -> Holding:
         """What it holds; `media` are the names in its media folder."""
         engine = self.engine
         database = _db(engine)
-        models = {int(notetype["id"]): notetype for notetype in engine.models.all()}
-        fields = {
-            number: tuple(str(one["name"]) for one in model["flds"])
-            for number, model in models.items()
-        }
-        self._kinds = {number: kind for number, names in fields.items() if (kind := kind_of(names))}
-        self._ordinals = {
-            number: ordinals_of(kind, {one["name"]: one["qfmt"] for one in models[number]["tmpls"]})
-            for number, kind in self._kinds.items()
-        }
-        lacks = {n: lacking(kind, self._ordinals[n]) for n, kind in self._kinds.items()}
+        self._kinds = {kind.id: kind for kind in map(_kind, engine.models.all()) if kind}
         decks = {int(deck.id): DeckName(deck.name) for deck in engine.decks.all_names_and_ids()}
         normal = {int(d.id) for d in engine.decks.all_names_and_ids(include_filtered=False)}
         chosen = f"({','.join(map(str, self._kinds)) or '0'})"
@@ -86,14 +73,14 @@ class OpenCollection:
         notes: list[HeldNote] = []
         taken = {Guid(guid) for guid in database.list(f"{GUIDS} NOT IN {chosen}")}
         for number, guid, mid, tags, texts in database.all(f"{NOTES} IN {chosen} ORDER BY id"):
-            values = dict(zip(fields[mid], texts.split("\x1f"), strict=False))
+            kind = self._kinds[mid]
+            values = dict(zip(kind.fields, texts.split("\x1f"), strict=False))
             if values.get("Vault") != namespace:
                 taken.add(guid)
                 continue
             self._notetype_of[number] = mid
-            its = by_ordinal(cards.get(number, ()), self._ordinals[mid])
-            own = tuple(tags.split())
-            notes.append(HeldNote(number, guid, self._kinds[mid], values, own, its, lacks[mid]))
+            its, own = kind.told(cards.get(number, ())), tuple(tags.split())
+            notes.append(HeldNote(number, guid, kind.notetype, values, own, its, kind.lacks))
         return Holding(
             notes=tuple(notes),
             decks=frozenset(decks[number] for number in normal),
@@ -160,7 +147,7 @@ class OpenCollection:
                 f"Anki would take only {brought:,} of {len(packed.notes):,} new notes, so "
                 "nothing was written. Please report this."
             )
-        if any(map(has_more, self._kinds.values(), self._ordinals.values())):
+        if any(kind.has_more for kind in self._kinds.values()):
             new = [NoteId(one.id.nid) for one in log.new]
             engine.after_note_updates(_note_numbers(new), mark_modified=False, generate_cards=True)
 
@@ -175,7 +162,7 @@ class OpenCollection:
         main = Counter(self._notetype_of.values())
         here: dict[int, int] = {}
         for kind, definition in DEFINITIONS.items():
-            own = [mid for mid, known in self._kinds.items() if known is kind]
+            own = [mid for mid, known in self._kinds.items() if known.notetype is kind]
             if own:
                 here[definition.id] = max(own, key=lambda mid: (main[mid], mid == definition.id))
                 del models[str(definition.id)]
@@ -198,8 +185,8 @@ class OpenCollection:
             names = [one["name"] for one in models[str(new)]["flds"]]
             shaped.append((new, mod, "\x1f".join(values.get(n, "") for n in names), number))
         connection.executemany("UPDATE notes SET mid = ?, mod = ?, flds = ? WHERE id = ?", shaped)
-        for mid, ordinals in self._ordinals.items():
-            reorder(connection, mid, ordinals)
+        for known in self._kinds.values():
+            known.reorder(connection)
         connection.commit()
 
     def _update(self, changed: Sequence[Change]) -> None:
@@ -255,6 +242,16 @@ CARDS = """
     FROM cards WHERE nid IN (SELECT id FROM notes WHERE mid IN {0}) ORDER BY nid, ord
 """
 # A card in a filtered deck has its own deck in odid, and when it is due there in odue.
+
+
+def _kind(model: NotetypeDict) -> Kind | None:
+    """One of our notetypes; None for others."""
+    return Kind.of(
+        int(model["id"]),
+        str(model["name"]),
+        tuple(str(one["name"]) for one in model["flds"]),
+        {str(one["name"]): str(one["qfmt"]) for one in model["tmpls"]},
+    )
 
 
 def _cards(
