@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -1100,6 +1101,33 @@ def test_what_is_reworded_after_a_sync_that_was_killed_is_not_doubled(
         ".gitattributes",
         "ledger.jsonl",
     ]
+
+
+def test_a_watch_whose_sync_broke_off_doubles_nothing(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = build.Memory()  # of one process
+    session = destination.Collection(studied.collection).session
+    terms = Terms(lambda _: True)
+
+    def follow(flashcard: str) -> None:
+        studied.write({"a.md": f"{FIRST['a.md']}\n\n{flashcard}"})
+        deed = partial(syncing.follow, session=session, terms=terms)
+        build.run(Request(studied.vault), deed, memory=memory)
+
+    def fail(_: build.Round) -> bool:
+        raise Obs2ankiError("The ledger cannot be written.")
+
+    follow("")
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "remember", fail)
+        with pytest.raises(Obs2ankiError):
+            follow("What does the liver of a man make?;;Bile")
+    follow("What does the liver of a woman make?;;Bile")
+    with studied.anki() as col:
+        assert fronts(col) == [
+            *("What does the liver of a woman make?", "What makes ATP?", "hus", "new"),
+        ]
 
 
 def test_a_vault_that_is_renamed_during_a_sync_is_known_again_at_its_new_place(
