@@ -381,7 +381,7 @@ class _Voice:
     def done(self, news: watch.News) -> None:
         from obs2anki import report
 
-        _say_findings(news.findings, _wording(self._vault))
+        _say_findings(report.worth_a_line(news.findings), _wording(self._vault))
         what, how = news.done, (news.changed, news.seconds, news.first)
         told = [report.line(what.exported, *how)] if what.exported is not None else []
         if what.synced is not None and not news.repeated:

@@ -810,6 +810,13 @@ def test_an_error_is_shown_and_the_watch_goes_on(following: Running) -> None:
     assert following.process.poll() is None
 
 
+def test_what_an_export_does_not_say_of_links_a_watch_does_not_either(following: Running) -> None:
+    (following.root / "links.md").write_text("Links;; [[nowhere]] and ![[nothing.png]]\n")
+    assert following.shows("Q", "R", "Links")
+    assert following.heard("O601")
+    assert "O605" not in following.said()
+
+
 def test_the_vault_may_go_and_come_back(following: Running) -> None:
     away = following.folder / "away"
     following.root.rename(away)
