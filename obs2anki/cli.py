@@ -121,6 +121,7 @@ RunningAnki = Annotated[
         help="The Anki that runs, through its add-on AnkiConnect, here or at URL.",
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
@@ -510,9 +511,7 @@ def adopt(
 def sync(
     vault: Vault,
     where: Where,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")
-    ] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     prefer: Preference = None,
     reschedule: Annotated[
@@ -584,9 +583,7 @@ def sync(
 def prune(
     vault: Vault,
     where: Where,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Delete nothing; show what would be deleted.")
-    ] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     force: Annotated[
         bool,

@@ -24,7 +24,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -46,19 +45,14 @@ from obs2anki import (
     yields,
 )
 from obs2anki.data import (
-    DeckName,
     Diagnostic,
-    Entry,
-    FlashcardType,
-    Guid,
     Notetype,
-    Ordinal,
-    VaultPath,
 )
 from obs2anki.destinations import package
 from obs2anki.diagnostics import RULES
 from obs2anki.identity import matching
 from obs2anki.notetypes import DEFINITIONS
+from tests.test_ledger import ENTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -542,28 +536,6 @@ def test_when_advice_is_given_is_documented() -> None:
 
 # ---------------------------------------------------------------- the ledger
 
-
-ENTRY = Entry(
-    guid=Guid("qql*xQ@}26"),
-    type=FlashcardType.CLOZE,
-    path=VaultPath("Norway.md"),
-    deck=DeckName("geography"),
-    tags=("geography",),
-    block_id="norway",
-    question="Oslo is a capital",
-    answer="==Oslo== is a capital",
-    question_digest="0",
-    answer_digest="1",
-    context_digest="2",
-    after=Guid("oXd]BqVGXM"),
-    reviews=("2025-11-20,30,250",),
-    content="3",
-    mod=1,
-    seen=1,
-    ordinals=(Ordinal(0, "4"), Ordinal(1, "5", gone=True)),
-    gone=date(2026, 1, 31),
-)
-"""Every key of a line has a value."""
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
