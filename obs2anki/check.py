@@ -180,17 +180,13 @@ def unselected(
 
 # ---------------------------------------------------------------- the rules
 
-CHECKS: tuple[Callable[[Flashcard], Iterator[Diagnostic]], ...] = (empty_sides,)
-
 RuleOfAll = Callable[[Sequence[Flashcard], Settings], Iterator[Diagnostic]]
 CHECKS_OF_ALL: tuple[RuleOfAll, ...] = (block_ids_twice, templates)
 
 
 def flashcards(checked: Sequence[Flashcard], in_force: Settings) -> list[Diagnostic]:
-    """All findings about `checked`, which are in vault order."""
-    of_one = (found for flashcard in checked for rule in CHECKS for found in rule(flashcard))
-    of_all = (found for rule in CHECKS_OF_ALL for found in rule(checked, in_force))
-    return [*of_one, *of_all]
+    """What is found in `checked`, all of a vault in its order, when they are seen together."""
+    return [found for rule in CHECKS_OF_ALL for found in rule(checked, in_force)]
 
 
 def heeded(found: Iterable[Diagnostic], wishes: Check) -> list[Diagnostic]:

@@ -24,7 +24,7 @@ def findings(front: str, back: str) -> list[tuple[str, str]]:
     """Code and sentence of what is found about a flashcard."""
     (planned,) = plan(note("a")).planned
     flashcard = structs.replace(planned.flashcard, shown=(front, back))
-    return [(found.code, found.message) for found in check.flashcards([flashcard], Settings())]
+    return [(found.code, found.message) for found in check.empty_sides(flashcard)]
 
 
 @pytest.mark.parametrize(
