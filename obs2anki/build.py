@@ -255,28 +255,42 @@ def export(round_: Round) -> Outcome:
 
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
-    delivery = Package(round_.deck, round_.cache).deliver(round_.plan)
+    announced = announce(round_)
+    try:
+        delivery = Package(round_.deck, round_.cache).deliver(round_.plan)
+    except Exception:
+        if announced and round_.ledger is not None:
+            ledger.withdraw(round_.ledger)
+        raise
     # Only now: a ledger must never know of what was not delivered.
-    remembered = remember(round_)
+    remembered = remember(round_, announced)
     verdict = Verdict.WRITTEN if delivery.written else Verdict.UNCHANGED
     return Outcome(round_, verdict, delivery, remembered)
 
 
-def announce(round_: Round) -> None:
-    """Leave word of what `remember` will save, for the case that it is never reached."""
+def announce(round_: Round) -> bytes | bytearray | None:
+    """Leave word of what `remember` will save, for the case that it is never reached.
+
+    Else a flashcard that was delivered, and is reworded before the next run, would be a new one.
+    Answers what the ledger will hold; None = it will change in nothing, or there is none.
+    """
     now = _as_ledger(round_)
-    if round_.ledger is not None and now != round_.known:
-        ledger.announce(round_.ledger, now, round_.root)
+    if round_.ledger is None or now == round_.known:
+        return None
+    return ledger.announce(round_.ledger, now, round_.root)
 
 
-def remember(round_: Round) -> bool:
-    """Save the ledger of a round that was delivered; says whether it had to be written."""
+def remember(round_: Round, announced: bytes | bytearray | None = None) -> bool:
+    """Save the ledger of a round that was delivered; says whether it had to be written.
+
+    `announced` is what `announce` has answered.
+    """
     if round_.ledger is None:
         return False
     now = _as_ledger(round_)
     if round_.known is not None and now == round_.known and round_.known.tidy:
         return False
-    ledger.save(round_.ledger, now, round_.root, round_.memory.ledger)
+    ledger.save(round_.ledger, now, round_.root, round_.memory.ledger, announced)
     return True
 
 

@@ -10,9 +10,13 @@ O4 reviews, O5 clozes, O6 links and media, O7 decks and tags, O8 identity, O9 An
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from obs2anki.data import Diagnostic, Severity, VaultPath
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The numbers by which a system says that a disk takes no more."""
 
 
 class Obs2ankiError(Exception):

@@ -32,7 +32,7 @@ from typing import Annotated
 import msgspec
 
 from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath
-from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.diagnostics import FULL, Obs2ankiError
 
 VERSION = 1
 
@@ -417,24 +417,39 @@ def _attributes(file: Path) -> str:
     return f"{file.name} merge=union\n"
 
 
-def announce(file: Path, ledger: Ledger, root: Path) -> None:
+def announce(file: Path, ledger: Ledger, root: Path) -> bytes | bytearray:
     """Leave word that `ledger` is what `save` will put into `file`, in the vault `root`.
 
-    From now on it is known, even if `save` is never reached. Raises Obs2ankiError where it
-    cannot be written.
-    """
-    with _sentences(file, root, "run this again; nothing was written so far."):
-        _make_folder(file.parent, root)
-        _replace(file, content_of(ledger), _next(file))
-
-
-def save(file: Path, ledger: Ledger, root: Path, memory: Memory | None = None) -> None:
-    """Put `ledger` into `file`, whole or not at all; an equal one is not touched.
-
-    Raises Obs2ankiError where it cannot be written, or where the vault `root` is not there any
-    more; the file that was there is then as it was.
+    From now on it is known, even if `save` is never reached. Answers what the file will hold, for
+    `save`. Raises Obs2ankiError where it cannot be written.
     """
     content = content_of(ledger)
+    with _sentences(file, root, "run this again; nothing was written so far."):
+        _make_folder(file.parent, root)
+        _replace(file, content, _next(file))
+    return content
+
+
+def withdraw(file: Path) -> None:
+    """Take back what was announced: nothing came of it."""
+    with suppress(OSError):
+        _next(file).unlink(missing_ok=True)
+
+
+def save(
+    file: Path,
+    ledger: Ledger,
+    root: Path,
+    memory: Memory | None = None,
+    announced: bytes | bytearray | None = None,
+) -> None:
+    """Put `ledger` into `file`, whole or not at all; an equal one is not touched.
+
+    `announced` is what `announce` has answered, if it was asked for this ledger. Raises
+    Obs2ankiError where it cannot be written, or where the vault `root` is not there any more; the
+    file that was there is then as it was.
+    """
+    content = announced or content_of(ledger)
     remedy = "export again; until then the deck is newer than the ledger."
     with _sentences(file, root, remedy):
         _aside(file).unlink(missing_ok=True)  # of a run that was killed
@@ -463,9 +478,13 @@ def _sentences(file: Path, root: Path, remedy: str) -> Iterator[None]:
                 f"The vault {root} was moved meanwhile, so its ledger was not written. Run this "
                 "again where it is now."
             ) from error
+        if error.errno in FULL:
+            raise Obs2ankiError(
+                f"There is no room on the disk for the ledger {file}. Free some, then {remedy}"
+            ) from error
         raise Obs2ankiError(
-            f"The ledger {file} cannot be written: {error.strerror or error}. Make room or mend "
-            f"its permissions, then {remedy}"
+            f"The ledger {file} cannot be written: {error.strerror or error}. Mend that, then "
+            f"{remedy}"
         ) from error
 
 

@@ -132,17 +132,17 @@ def follow(round_: Round, session: Session, terms: Terms) -> Synced:
         known = round_.known.entries if round_.known is not None else ()
         changes, found = reconcile.changes(plan, holding, known, wishes)
         diagnostics = (*plan.diagnostics, *found)
-        ending, applied = Ending.UNCHANGED, UNTOUCHED
+        ending, applied, announced = Ending.UNCHANGED, UNTOUCHED, None
         if terms.dry_run:
             ending = Ending.PREVIEWED
         elif is_large(changes, holding) and not terms.confirm(changes):
             ending = Ending.DECLINED
         elif changes.writes:
-            build.announce(round_)
+            announced = build.announce(round_)
             applied = anki.apply(changes, plan)
             ending = Ending.WRITTEN
     if ending in (Ending.WRITTEN, Ending.UNCHANGED):
-        build.remember(round_)
+        build.remember(round_, announced)
     strangers = _strangers(round_, holding)
     return Synced(round_, ending, changes, diagnostics, applied, strangers, holding)
 

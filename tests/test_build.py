@@ -267,3 +267,49 @@ def test_the_working_folder_does_not_matter(
     assert plans[0] == plans[1] == plans[2]
     assert plans[0].vault_name == "sea"
     assert OCEANS.count(";;") == 3  # and one of two lines
+
+
+# ---------------------------------------------------------------- deck and ledger
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_what_is_reworded_after_an_export_that_was_killed_is_known_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, deck = tmp_path / "v", tmp_path / "deck.apkg"
+    root.mkdir()
+    document = root / "a.md"
+    document.write_text("#flashcards\n\nWhat does the liver of a man make?;; Bile\n")
+
+    def exported() -> list[str]:
+        return [n.guid for n in build.run(Request(root, deck), build.export).round.plan.notes]
+
+    def kill(*_: object) -> bool:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "remember", kill)
+        with pytest.raises(Killed):
+            exported()
+    first = [note.guid for note in prepared(root).plan.notes]
+    document.write_text("#flashcards\n\nWhat does the liver of a woman make?;; Bile\n")
+    assert deck.exists()
+    assert exported() == first
+    assert [file.name for file in sorted((root / ".obs2anki").iterdir())] == [
+        ".gitattributes",
+        "ledger.jsonl",
+    ]
+
+
+def test_an_export_that_fails_leaves_no_word_of_what_it_would_have_remembered(
+    tmp_path: Path,
+) -> None:
+    root = oceans(tmp_path)
+    (tmp_path / "deck.apkg").write_text("no package")
+    before = held(tmp_path)
+    with pytest.raises(Obs2ankiError):
+        build.run(Request(root, tmp_path / "deck.apkg"), build.export)
+    assert held(tmp_path) == before

@@ -95,7 +95,7 @@ def killed(both: Both, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sync that is killed at a point."""
     announce = build.announce
 
-    def kill(round_: build.Round) -> bool:
+    def kill(round_: build.Round, *_: object) -> bool:
         if point == "between":
             announce(round_)
         raise Killed
@@ -1115,7 +1115,7 @@ def test_a_watch_whose_sync_broke_off_doubles_nothing(
         deed = partial(syncing.follow, session=session, terms=terms)
         build.run(Request(studied.vault), deed, memory=memory)
 
-    def fail(_: build.Round) -> bool:
+    def fail(*_: object) -> bool:
         raise Obs2ankiError("The ledger cannot be written.")
 
     follow("")
@@ -1136,9 +1136,9 @@ def test_a_vault_that_is_renamed_during_a_sync_is_known_again_at_its_new_place(
     place = studied.vault.with_name("elsewhere")
     studied.write({"a.md": FIRST["a.md"] + "\n\nWhat does the liver of a man make?;;Bile"})
 
-    def then_rename(round_: build.Round) -> bool:
+    def then_rename(round_: build.Round, announced: bytes | bytearray | None) -> bool:
         studied.vault.rename(place)
-        return remember(round_)
+        return remember(round_, announced)
 
     remember = build.remember
     with monkeypatch.context() as patch:

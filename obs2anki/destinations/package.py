@@ -10,7 +10,6 @@ old deck or the new one is there, whole. A package that holds the plan already i
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -32,7 +31,7 @@ import msgspec
 from obs2anki.data import Delivery, Guid, Media, Plan
 from obs2anki.destinations import anki2
 from obs2anki.destinations.contents import Contents, contents
-from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.diagnostics import FULL, Obs2ankiError
 
 try:
     import fcntl
@@ -357,9 +356,6 @@ def _chunks(item: Media) -> Iterator[bytes]:
 
 
 # ---------------------------------------------------------------- what can go wrong
-
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
