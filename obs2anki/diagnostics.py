@@ -147,7 +147,7 @@ RULES: dict[str, Rule] = {
     "O302": Rule(
         W_,
         "card discarded by a separator",
-        "The separator {0} in this line makes a flashcard of this line alone; the lines above it, from line {1}, are lost.",
+        "The separator {0} in this line makes a flashcard of this line alone; the multi-line flashcard around it, which begins in line {1}, is lost.",
         "Put the separator into `code` or write it otherwise, as in the plugin.",
     ),
     "O303": Rule(

@@ -100,6 +100,8 @@ class _Pending:
     comments: list[int] = field(default_factory=list)
     verbatim: set[int] = field(default_factory=set)
     """Indices of lines that are not trimmed: those of code."""
+    cut: tuple[str, int, tuple[object, ...]] | None = None
+    """What is to be said of the single-line flashcard above, if it took the question of this."""
 
     def append(self, number: int, text: str) -> None:
         if not self.lines:
@@ -150,7 +152,7 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
         line, number = lines[index], index + 1
         trimmed = line.strip(SPACE)
         if not trimmed and not pending.lines and not grammar.end_marker:
-            pending.line = number + 1
+            pending.line, pending.cut = number + 1, None
             index += 1
             continue
         # Most lines are prose. Whatever else they may be, they say so by one of a few marks.
@@ -178,10 +180,13 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
                 pending = _Pending(line=number + 1)
             case LineKind.SINGLE_LINE if type_:
                 _discard(pending, number, separator, result)
+                begun = pending.own_line if pending.lines else number
                 index = _single_line(lines, index, type_, separator, grammar, result)
                 # The plugin does not advance the line at which the next block begins.
-                pending = _Pending(line=number)
+                pending = _Pending(line=number, cut=("O302", number, (separator, begun)))
             case LineKind.MULTI_LINE:
+                if pending.cut is not None and not pending.lines:
+                    result.found.append(pending.cut)
                 pending.append(number, line)
                 if pending.longer_than_a_character():
                     pending.type, pending.separator = type_, separator
