@@ -137,6 +137,12 @@ RULES: dict[str, Rule] = {
         "This code block is never closed, so nothing below it is a flashcard of its own.",
         "Close it with {0} on a line of its own.",
     ),
+    "O208": Rule(
+        W_,
+        "comment joins two blocks",
+        "This HTML comment makes the plugin skip the blank line below it as well, so it takes what stands above and below for one flashcard.",
+        'Put a blank line above the comment, too, or write in obs2anki.toml:\n[grammar]\nmend = ["html-comments"]',
+    ),
     # -- O3 flashcards
     "O301": Rule(
         W_,

@@ -102,6 +102,8 @@ class _Pending:
     """Indices of lines that are not trimmed: those of code."""
     cut: tuple[str, int, tuple[object, ...]] | None = None
     """What is to be said of the single-line flashcard above, if it took the question of this."""
+    joined: tuple[int, int] | None = None
+    """The line of an HTML comment that hid the end of the block, and how many lines it had."""
 
     def append(self, number: int, text: str) -> None:
         if not self.lines:
@@ -173,7 +175,11 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
             kind, type_, separator = _blank_inside(grammar)
         match kind:
             case LineKind.COMMENT:
-                index = _skip_comment(lines, index, grammar, result)
+                after = _skip_comment(lines, index, grammar, result)
+                hides_end = after == index + 2 and not trim(lines[index + 1])
+                if pending.lines and hides_end and not grammar.end_marker:
+                    pending.joined = pending.joined or (number, len(pending.lines))
+                index = after
                 continue
             case LineKind.BLANK | LineKind.END_MARKER:
                 _close(pending, index, result)
@@ -256,6 +262,8 @@ def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
     if pending.type is None:
         result.orphans += pending.comments
         return
+    if pending.joined is not None and len(pending.lines) > pending.joined[1]:
+        result.found.append(("O208", pending.joined[0], ()))
     result.blocks.append(
         Block(
             pending.type,
