@@ -21,6 +21,7 @@ from pathlib import Path
 from msgspec import structs
 
 from obs2anki import identity, vault
+from obs2anki.ankitext import deck_key
 from obs2anki.build import Outcome, Verdict
 from obs2anki.data import (
     Card,
@@ -200,7 +201,11 @@ def _deck_rows(notes: Sequence[Note], new: Sequence[Note], today: date) -> Itera
     """A row for each deck, which counts all its notes, and what is due of the new ones."""
     flashcards = Counter([note.deck for note in notes])
     cards = Counter([(note.deck, card.scheduling.state) for note in notes for card in note.cards])
-    rows = {deck: DeckRow(deck, count) for deck, count in flashcards.items()}
+    by_key: dict[tuple[str, ...], DeckRow] = {}
+    # Names that Anki takes for one have one row, as they have one deck.
+    rows = {deck: by_key.setdefault(deck_key(deck), DeckRow(deck)) for deck in flashcards}
+    for deck, count in flashcards.items():
+        rows[deck].flashcards += count
     for (deck, state), count in cards.items():
         row = rows[deck]
         row.cards += count
@@ -215,7 +220,7 @@ def _deck_rows(notes: Sequence[Note], new: Sequence[Note], today: date) -> Itera
                 row = rows[note.deck]
                 row.due += 1
                 row.since = min(due, row.since or due)
-    return rows.values()
+    return by_key.values()
 
 
 def _causes(items: Sequence[LeftBehind]) -> tuple[Cause, ...]:

@@ -115,6 +115,12 @@ def test_due_now_counts_only_cards_that_were_not_delivered_before() -> None:
     assert [row.reviewed for row in told.decks] == [2]
 
 
+def test_decks_that_anki_takes_for_one_have_one_row() -> None:
+    notes = (note("a", deck="Maths::sets"), note("b", deck="maths::Sets "), note("c", deck="maths"))
+    rows = report.of(outcome(*notes)).decks
+    assert [(row.deck, row.flashcards) for row in rows] == [("maths", 1), ("Maths::sets", 2)]
+
+
 # ---------------------------------------------------------------- what changed
 
 
