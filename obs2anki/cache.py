@@ -181,14 +181,15 @@ class Cache:
         self,
         wanted: str,
         changed: Iterable[Row],
-        touched: Mapping[VaultPath, str],
+        touched: Iterable[Row],
         left: Iterable[VaultPath],
         notes: Mapping[str, str],
     ) -> None:
         """Keep what has changed under the key `wanted`, and forget what has left.
 
-        `touched` are documents that have another stamp and the same text. Where this cannot be
-        kept, or another run is at it, it is not.
+        `touched` are documents that have another stamp and the same text; of what another run has
+        kept of another text they change nothing. Where this cannot be kept, or another run is at
+        it, it is not.
         """
         try:
             self._write(wanted, changed, touched, left, notes)
@@ -205,7 +206,7 @@ class Cache:
         self,
         wanted: str,
         changed: Iterable[Row],
-        touched: Mapping[VaultPath, str],
+        touched: Iterable[Row],
         left: Iterable[VaultPath],
         notes: Mapping[str, str],
     ) -> None:
@@ -221,8 +222,8 @@ class Cache:
                 "DELETE FROM documents WHERE path = ?", ((path,) for path in left)
             )
             connection.executemany(
-                "UPDATE documents SET stamp = ? WHERE path = ?",
-                ((mark, path) for path, mark in touched.items()),
+                "UPDATE documents SET stamp = ? WHERE path = ? AND digest = ?",
+                ((row.stamp, row.path, row.digest) for row in touched),
             )
             connection.executemany(
                 "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", map(_values, changed)

@@ -25,7 +25,7 @@ from msgspec import structs
 
 from obs2anki import cache, vault, yields
 from obs2anki.cache import Cache, Row
-from obs2anki.data import VaultPath
+from obs2anki.data import Diagnostic, Media, Source, VaultPath
 from obs2anki.media import MEGABYTE, Library
 from obs2anki.rows import Rows
 from obs2anki.settings import Check, Schedule, Settings
@@ -69,6 +69,10 @@ def library(
 # ---------------------------------------------------------------- one document after the other
 
 
+_Document = tuple[str, Source | None, list[Diagnostic]]
+"""A document's stamp from before it was read, what was read, and what is to be said of that."""
+
+
 class Field:
     """A vault whose documents are read with one library."""
 
@@ -83,17 +87,29 @@ class Field:
         self.contents = contents
         self.in_force = in_force
         self.name = name
-        self.read = lru_cache(maxsize=512)(contents.source)
         self.rows = Rows(contents.root)
-        self.library = library(contents, in_force, fetched=fetched, text=self._text)
+        self._read = lru_cache(maxsize=512)(self._document)
+        self._stamps: dict[Path, str] = {}
+        """Of the media, from before they were read."""
+        self.library = library(contents, in_force, self._medium, fetched, self._text)
+
+    def _document(self, path: VaultPath) -> _Document:
+        return self.contents.stamp(path), *self.contents.source(path)
 
     def _text(self, path: VaultPath) -> str | None:
-        source, _ = self.read(path)
+        _, source, _ = self._read(path)
         return None if source is None else source.text
+
+    def _medium(self, file: Path) -> tuple[str, int]:
+        """As `vault.digest`."""
+        self._stamps[file] = vault.stamp(file)
+        return vault.digest(file, self.in_force.media.max_size * MEGABYTE)
 
     def yielded(self, path: VaultPath) -> Yield:
         """What a document yields."""
-        source, said = self.read(path)
+        return self._yielded(path, *self._read(path)[1:])
+
+    def _yielded(self, path: VaultPath, source: Source | None, said: list[Diagnostic]) -> Yield:
         if source is None:
             return yields.unread(path, said)
         if vault.is_ignored(path, self.in_force):
@@ -109,21 +125,25 @@ class Field:
 
     def row(self, path: VaultPath) -> tuple[Yield, Row]:
         """What a document yields, and the same for the cache, with all that it depends on."""
-        mark = self.contents.stamp(path)
-        one = self.yielded(path)
-        _, said = self.read(path)
+        mark, source, said = self._read(path)
+        one = self._yielded(path, source, said)
         others = (other for other in one.documents if other != path)
         files = {found for _, _, found in one.lookups if found is not None} - self.documents
         row = Row(
             path,
             mark,
             # What was to be said of reading it is not seen in its text.
-            "" if said else self.digest(path),
+            "" if said or source is None else cache.digest(source.text),
             {other: self.digest(other) for other in others},
-            {file: self.contents.stamp(file) for file in files},
+            {file: self._stamp(file) for file in files},
             self.rows.packed(one),
         )
         return one, row
+
+    def _stamp(self, path: VaultPath) -> str:
+        """Of a file that is no document: if it was read, from before that."""
+        known = self._stamps.get(self.contents.file(path))
+        return self.contents.stamp(path) if known is None else known
 
     @cached_property
     def documents(self) -> frozenset[VaultPath]:
@@ -165,11 +185,14 @@ def gathered(
         return tuple(one for _, (one, _) in zip(step(field.contents.documents), fresh, strict=True))
     wanted = cache.key(_settings_that_count(field.in_force), field.name, str(field.contents.root))
     memory = memory or Memory()
-    if memory.wanted != wanted:
+    recalled = memory.wanted != wanted
+    if recalled:
         _recall(memory, field, store, wanted)
     known = _Known(field, memory)
-    # Whoever comes after an end in between has to look up again what links name.
-    notes = {} if known.same_files else {"files": ""}
+    # Whoever comes after an end in between has to look up again what links name. So has whoever
+    # comes after a later round: the cache may lack what is remembered, if it could not be written.
+    told = recalled and not known.same_files
+    notes = {} if recalled and known.same_files else {"files": ""}
     memory.files = memory.files if known.same_files else ""
     missing = [path for path in field.contents.documents if path not in known.paths]
     fresh = _worked(field, missing)
@@ -181,20 +204,22 @@ def gathered(
             memory.knows(row, one)
             changed.append(row)
             if len(changed) == BATCH:
-                store.write(wanted, changed, {}, (), notes)
+                store.write(wanted, changed, (), (), notes)
                 changed = []
         result.append(memory.yields[path])
-    notes = {} if known.same_files else {"files": known.files}
-    if changed or known.touched or known.left or notes:
-        store.write(wanted, changed, known.touched, known.left, notes)
+    if told:
+        notes = {"files": known.files}
+    if told or changed or known.touched or known.left:
+        touched = [memory.rows[path] for path in known.touched]
+        store.write(wanted, changed, touched, known.left, notes)
     memory.files = known.files
     return tuple(result)
 
 
 def _recall(memory: Memory, field: Field, store: Cache, wanted: str) -> None:
     """Remember what an earlier process has left in the cache, and nothing else."""
-    memory.wanted, memory.files = wanted, store.about("files", wanted)
     memory.rows, memory.yields = {}, {}
+    memory.wanted, memory.files = wanted, store.about("files", wanted)
     for row in store.read(wanted):
         with suppress(ValueError):
             memory.knows(row, field.rows.unpacked(row.yielded))
@@ -226,6 +251,8 @@ class _Known:
             del memory.rows[path], memory.yields[path]
         self.touched: dict[VaultPath, str] = {}
         """New stamps of documents that say the same."""
+        self._media: dict[Path, Media] = {}
+        """Those of then, by where they lie."""
         self.files = cache.digest("\0".join(field.contents.files))
         self.same_files = self.files == memory.files
         self._stamp = memoised(field.contents.stamp)
@@ -243,13 +270,34 @@ class _Known:
             and self._digest(path) == row.digest
             and all(self._digest(other) == then for other, then in row.documents.items())
             and all(then and self._stamp(file) == then for file, then in row.files.items())
-            and (self.same_files or self._answers(one))
+            and (self.same_files or self._answers(path, one))
         )
 
-    def _answers(self, one: Yield) -> bool:
+    def _answers(self, path: VaultPath, one: Yield) -> bool:
         """Whether the library still answers what it answered then."""
         resolve = self.field.library.resolve
-        return all(resolve(target, source) == found for target, source, found in one.lookups)
+        found_again = all(resolve(target, source) == found for target, source, found in one.lookups)
+        return found_again and self._names(path, one)
+
+    def _names(self, path: VaultPath, one: Yield) -> bool:
+        """Whether media that say the same still have their names, which all files decide.
+
+        Of stems that differ only in case, the spelling of the first file is everyone's.
+        """
+        media = {medium.file: medium for made in one.made for medium in made.sides.media}
+        self._media |= media
+        shown = [file for file in self.rows[path].files if self.field.contents.file(file) in media]
+        return all(self._namer.media(file) in media.values() for file in shown)
+
+    @cached_property
+    def _namer(self) -> Library:
+        """A library that reads no medium: its digest is told by its name."""
+
+        def told(file: Path) -> tuple[str, int]:
+            medium = self._media[file]
+            return medium.name.rpartition("-")[2].partition(".")[0], medium.size
+
+        return library(self.field.contents, self.field.in_force, told)
 
     def _digest_of(self, path: VaultPath) -> str:
         """Of the text of a document, which is read only if its stamp is another one."""

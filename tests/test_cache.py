@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -170,6 +171,90 @@ def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> N
     cold = again(None)
     assert again(caches) == cold
     assert again(tmp_path / "others", memory) == cold
+
+
+def test_media_are_called_as_the_first_file_of_their_name_in_any_case(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"host.md": HOST, "x.png": PICTURE, commands.PLUGIN: "{}"})
+    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
+    for name, spelling in (("", b"x-"), ("A/X.png", b"X-")):
+        if name:
+            write(root, {name: vaults.image(2)})
+        export(root, deck, None)
+        cold = deck.read_bytes()
+        with zipfile.ZipFile(deck) as package:
+            assert spelling in package.read("media")
+        for where, kept in ((caches, None), (tmp_path / "others", memory)):
+            deck.unlink()
+            export(root, deck, where, memory=kept)
+            assert deck.read_bytes() == cold
+
+
+@pytest.mark.parametrize("name", ["other.md", "host.md", "x.png"])
+def test_what_changes_while_a_vault_is_read_is_read_by_the_next_run(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {"other.md": A, "host.md": HOST, "last.md": HOST.replace("What", "Who")}
+    root = write(tmp_path / "v", {**texts, "x.png": PICTURE, commands.PLUGIN: "{}"})
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    source = vault.Contents.source
+
+    def changed_meanwhile(self: vault.Contents, path: VaultPath) -> object:
+        result = source(self, path)
+        if path == ("last.md" if name == "x.png" else name):
+            text = texts.get(name)
+            write(root, {name: vaults.image(2) if text is None else f"{text}\n\nNew::one\n"})
+        return result
+
+    memory = build.Memory()
+    with monkeypatch.context() as patch:
+        patch.setattr(vault.Contents, "source", changed_meanwhile)
+        export(root, deck, caches, memory=memory)
+    held = deck.read_bytes(), (root / ".obs2anki" / "ledger.jsonl").read_bytes()
+
+    def again(where: Path | None, memory: build.Memory | None = None) -> bytes:
+        deck.write_bytes(held[0])
+        (root / ".obs2anki" / "ledger.jsonl").write_bytes(held[1])
+        return export(root, deck, where, memory=memory)
+
+    cold = again(None)
+    assert cold != b"".join(held)
+    assert again(caches) == cold
+    assert again(caches, memory) == cold
+
+
+# ---------------------------------------------------------------- two processes at one cache
+
+
+def test_what_another_process_kept_of_another_text_is_not_taken_for_this_one(
+    tmp_path: Path,
+) -> None:
+    root = write(tmp_path / "v", {"a.md": A, commands.PLUGIN: "{}"})
+    deck, caches, watch = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
+    first = export(root, deck, caches, memory=watch)
+    write(root, {"a.md": B})
+    export(root, deck, caches)
+    shutil.rmtree(root / ".obs2anki")
+    write(root, {"a.md": A})
+    assert export(root, deck, caches, memory=watch) == first
+    assert export(root, deck, caches) == first
+
+
+SHOWING = "#flashcards\n\nWhat?::![[x.png]]\n"
+
+
+def test_a_round_that_could_not_be_kept_misleads_no_later_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path / "v", {"a.md": SHOWING, commands.PLUGIN: "{}"})
+    deck, caches, watch = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
+    export(root, deck, caches, memory=watch)
+    write(root, {"x.png": PICTURE})
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.Cache, "write", lambda *_: None)  # another run is at it
+        export(root, deck, caches, memory=watch)
+    write(root, {"b.md": B})
+    held = export(root, deck, caches, memory=watch)
+    assert export(root, deck, caches) == held
 
 
 # ---------------------------------------------------------------- the same bytes
