@@ -45,6 +45,9 @@ LAST_ORDINAL = 499
 PATIENCE = 120
 """Seconds to wait for another obs2anki that is at work on the same ledger."""
 
+_OPENER = '{"obs2anki":'
+"""How the first line begins."""
+
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
@@ -75,7 +78,9 @@ class Memory:
 
     def of(self, content: bytes) -> Ledger | None:
         """The ledger that has this content, if it is remembered."""
-        return self.ledger if hashlib.blake2b(content).digest() == self.content else None
+        if self.ledger is None or hashlib.blake2b(content).digest() != self.content:
+            return None
+        return self.ledger
 
 
 # ---------------------------------------------------------------- reading
@@ -117,18 +122,25 @@ def _read(file: Path, memory: Memory | None = None) -> Ledger | None:
             "exported. Mend that, or bring back an earlier one."
         ) from error
     known = None if memory is None else memory.of(content)
-    return known or _as_saved(content) or _as_found(file, _decoded(file, content))
+    if known is None:
+        known = _as_saved(content) or _as_found(file, _decoded(file, content))
+        if memory is not None:
+            memory.keep(content, known)
+    return known
 
 
 def _as_saved(content: bytes | bytearray) -> Ledger | None:
     """The ledger that `save` has written; None if something else has been at the file since."""
     first, _, rest = content.partition(b"\n")
-    if b"\r" in content:
+    if b"\r" in content or not first.startswith(_OPENER.encode()) or content[-1:] != b"\n":
         return None
     try:
         header = _HEADER.decode(first)
         entries = tuple(map(_of_written, _DECODER.decode_lines(rest)))
     except (ValueError, TypeError):
+        return None
+    # JSON may be broken into lines anywhere; `save` does so before and after each entry.
+    if not len(entries) == rest.count(b"\n") == content.count(b'\n{"guid":'):
         return None
     guids = [entry.guid for entry in entries]
     if header.obs2anki != VERSION or not all(map(lt, guids, islice(guids, 1, None))):
@@ -169,7 +181,7 @@ def _decoded(file: Path, content: bytes | bytearray) -> str:
 
 
 def _is_header(line: str) -> bool:
-    return line.startswith('{"obs2anki":')
+    return line.startswith(_OPENER)
 
 
 def _header(file: Path, lines: Sequence[str]) -> dict[str, object]:
@@ -221,7 +233,7 @@ def _object(file: Path, number: int, line: str) -> dict[str, object]:
     return value
 
 
-class _Header(msgspec.Struct):
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
     """The first line."""
 
     obs2anki: int
@@ -235,7 +247,7 @@ _HEADER = msgspec.json.Decoder(_Header)
 _Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT)]
 
 
-class _Written(msgspec.Struct, omit_defaults=True):
+class _Written(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A line as `save` writes it."""
 
     guid: Annotated[str, msgspec.Meta(min_length=1)]

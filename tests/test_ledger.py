@@ -238,9 +238,27 @@ def test_what_an_entry_says_beyond_that_is_passed_over() -> None:
     assert read(more + "\n" + line[:-1] + ', "colour": {"deep": [1]}}') == some(ENTRY)
 
 
+def test_a_line_that_says_what_the_first_one_says_is_no_flashcard() -> None:
+    header, line = lines_of(some(ENTRY))
+    both = f"{header[:-1]},{line[1:]}"
+    assert read(f"{header}\n{both}\n") == read(f"{header}\n{header}\n")
+
+
+def test_a_ledger_that_says_the_same_is_read_once_in_a_process(tmp_path: Path) -> None:
+    file, memory = tmp_path / "ledger.jsonl", ledger.Memory()
+    ledger.save(file, some(ENTRY), tmp_path)
+    known = ledger.read(file, memory)
+    assert ledger.read(file, memory) is known
+    ledger.save(file, some(replace(ENTRY, mod=5)), tmp_path)
+    assert ledger.read(file, memory) == some(replace(ENTRY, mod=5))
+    file.unlink()
+    assert ledger.read(file, memory) is None
+
+
 # ---------------------------------------------------------------- what cannot be understood
 
 HEADER, LINE = lines_of(some(ENTRY))
+LATER = LINE.replace(ENTRY.guid, "w")
 
 UNREADABLE = "This line of the ledger cannot be read. Bring back an earlier ledger (with git: git"
 
@@ -316,6 +334,12 @@ def test_a_broken_line_is_named(kind: str) -> None:
         ("\n\n", 1, "The ledger lacks its first line"),
         (f'{{"obs2anki": 2}}\n{LINE}\n', 1, "written by a newer obs2anki. Update obs2anki: pip"),
         (f'{HEADER}\n{{"obs2anki": "2.0"}}\n', 2, "written by a newer obs2anki. Update obs2anki"),
+        (f" {HEADER}\n{LINE}\n", 1, "The ledger lacks its first line"),
+        (f'{{"vault":"v",{HEADER[1:]}\n{LINE}\n', 1, "The ledger lacks its first line"),
+        (f"{HEADER}\n{LINE}{LATER}\n", 2, UNREADABLE),
+        (f"{HEADER}\n{LINE[:-1]}\n}}\n", 2, UNREADABLE),
+        (f'{HEADER}\n{LINE[:-1]},"more":"'.encode() + b'\xff"}\n', 2, UNREADABLE),
+        (f'{HEADER}\n{LINE[:-1]},"more":{"[" * 100_000}\n', 2, UNREADABLE),
     ],
 )
 def test_a_ledger_that_cannot_be_understood_stops_the_export(
