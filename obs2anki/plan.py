@@ -403,8 +403,16 @@ def _fields(
 
 
 def _says_the_same(made: Made, entry: Entry) -> bool:
-    """Whether nothing has changed in what a flashcard shows, nor in how that is written."""
-    return entry.content == made.content and entry.answer_digest == made.key.answer_digest
+    """Whether a cloze shows what it showed, is written as it was, and its cards are in order.
+
+    Other patterns, or the same in another order, number the same cards otherwise.
+    """
+    live = [ordinal.ordinal for ordinal in entry.ordinals if not ordinal.gone]
+    return (
+        entry.content == made.content
+        and entry.answer_digest == made.key.answer_digest
+        and live == [place for place in made.places if place >= 0]
+    )
 
 
 _EMPTY = {notetype: dict.fromkeys(names, "") for notetype, names in FIELDS.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from obs2anki import identity, plan
 from obs2anki.ankitext import clean
-from obs2anki.data import CardState, Note, Notetype, Plan
+from obs2anki.data import CardState, Entry, Note, Notetype, Plan
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
 from obs2anki.settings import DeckRule, Decks, Grammar, Schedule, Select, Settings
@@ -20,7 +21,13 @@ PLUGIN = Settings()
 CLOCK = plan.Clock(date(2024, 6, 1), UTC)
 
 
-def planned(settings: Settings = PLUGIN, ignored: tuple[str, ...] = (), **documents: str) -> Plan:
+def planned(
+    settings: Settings = PLUGIN,
+    ignored: tuple[str, ...] = (),
+    entries: Sequence[Entry] = (),
+    /,
+    **documents: str,
+) -> Plan:
     """Plan documents named by keyword: `a` is a.md."""
     sources = [written.source(text, f"{name}.md") for name, text in documents.items()]
     vault = plan.Vault(
@@ -32,7 +39,7 @@ def planned(settings: Settings = PLUGIN, ignored: tuple[str, ...] = (), **docume
     library = Library(
         Path("/vault").joinpath, paths, settings.obsidian, 100, lambda file: ("0" * 64, 1)
     )
-    return plan.make(vault, settings, library, CLOCK)
+    return plan.make(vault, settings, library, CLOCK, entries)
 
 
 def field(note: Note, name: str) -> str:
@@ -93,6 +100,20 @@ def test_a_cloze_card_that_asks_nothing_is_not_packed_and_keeps_its_review_slot(
     assert ordinals(made) == [(0, 2)]
     assert [card.scheduling.interval for card in made.notes[0].cards] == [3, 4]
     assert written.codes(made.diagnostics) == [("O501", 3)]
+
+
+def test_the_order_of_cloze_patterns_and_back_again_leave_the_ledger_as_it_was() -> None:
+    marks = "==[123;;]answer[;;hint]==", "**[123;;]answer[;;hint]**"
+    one, other = (
+        replace(PLUGIN, grammar=replace(PLUGIN.grammar, cloze_patterns=patterns))
+        for patterns in (marks, marks[::-1])
+    )
+    text = "#flashcards\n\nThe **moon** and the ==sun==\n"
+    first = planned(one, a=text)
+    second = planned(other, (), first.ledger, a=text)
+    third = planned(one, (), second.ledger, a=text)
+    assert second.ledger != first.ledger
+    assert third.ledger == first.ledger
 
 
 def test_a_cloze_that_anki_cannot_ask_gets_no_note() -> None:
