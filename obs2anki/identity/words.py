@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -64,11 +64,17 @@ class Words:
         The greater count tells: what nobody edited is in both, and no commoner for that.
         """
         many = max(len(then), len(now))
-        old, new = Counter(_sample(then, many)), Counter(_sample(now, many))
-        both = old & new
-        before, after = _counted(old - both), _counted(new - both)
-        self._count = _counted(both) + (before | after)
-        self._texts = max(old.total(), new.total())
+        left = Counter(_sample(then, many))
+        both: list[str] = []
+        new: list[str] = []
+        for text in _sample(now, many):
+            stayed = left.get(text, 0)
+            left[text] = stayed - 1
+            (both if stayed > 0 else new).append(text)
+        old = list(left.elements())
+        self._count = _counted(both)
+        self._count.update(_counted(old) | _counted(new))
+        self._texts = len(both) + max(len(old), len(new))
 
     def weight(self, word: str) -> float:
         """How telling a word is: more than 0, and the more the rarer."""
@@ -129,13 +135,9 @@ def _number(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def _counted(texts: Counter[str]) -> Counter[str]:
+def _counted(texts: Iterable[str]) -> Counter[str]:
     """In how many of the texts each word stands."""
-    count: Counter[str] = Counter()
-    for text, times in texts.items():
-        for word in _different(text):
-            count[word] += times
-    return count
+    return Counter(word for text in texts for word in _different(text))
 
 
 @lru_cache(maxsize=2 * SAMPLE)  # a watch asks again and again
