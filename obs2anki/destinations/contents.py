@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from obs2anki.data import Guid
+from obs2anki.data import Guid, Note
 
 Row = Sequence[Any]
 """A row of one of Anki's tables; that of a file which others made may hold anything."""
@@ -27,7 +27,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 class Contents:
     """What matters in a package."""
 
-    notes: Mapping[Guid, tuple[int, str]]
+    notes: Mapping[Guid, Told]
     """`mod` and a digest of notetype, tags and fields of each note."""
     cards: str
     """All cards, in whatever order, with deck, scheduling and review log."""
@@ -41,18 +41,27 @@ class Contents:
         return replace(self, notes={guid: (0, text) for guid, (_, text) in self.notes.items()})
 
 
+Told = tuple[int, str]
+"""What `Contents.notes` says of a note."""
+
+Rows = dict[Guid, tuple[Note, tuple[int | str, ...], Told]]
+"""The notes that a collection was filled with last, each with its row and what is told of it. Of
+one that is still the very same, nothing need be worked out again."""
+
+
 @dataclass(slots=True)
 class Tally:
     """Takes note of rows as they go by."""
 
-    notes: dict[Guid, tuple[int, str]] = field(default_factory=dict)
+    notes: dict[Guid, Told] = field(default_factory=dict)
     cards: list[bytes] = field(default_factory=list)
 
-    def note(self, row: Row) -> None:
-        """A row of table `notes`."""
+    def note(self, row: Row) -> Told:
+        """A row of table `notes`, and what is told of it."""
         _, guid, notetype, mod, _, tags, fields, *_ = row
         text = f"{notetype} {tags}\x1f{fields}"
-        self.notes[guid] = mod, _digest(text.encode())
+        told = self.notes[guid] = mod, _digest(text.encode())
+        return told
 
     def card(self, guid: object, row: Row, log: Row | None) -> None:
         """A row of table `cards`, the GUID of its note, and its row of table `revlog`, if any."""
