@@ -8,10 +8,7 @@ but its text, the settings and the library's answers, and the cache knows all of
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -334,26 +331,16 @@ def _processors() -> int:
 
 def _elsewhere(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
     """What documents yield, as far as other processes get with them."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
+    from obs2anki import workers
 
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    # Forking would do harm where there are threads, and there is none on Windows.
-    pool = ProcessPoolExecutor(
-        min(_processors(), 8),
-        multiprocessing.get_context("spawn"),
-        _begin,
-        (_bare(field.contents), field.in_force, field.name),
-    )
+    chunks = tuple(paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
+    begin = partial(_begin, _bare(field.contents), field.in_force, field.name, chunks)
     try:
-        for chunk in pool.map(_rows_of, chunks):
+        for chunk in workers.done(begin, len(chunks), min(_processors(), 8)):
             for row in chunk:
                 yield field.rows.unpacked(row.yielded), row
-    except (BrokenProcessPool, OSError):
+    except workers.Lost:
         return
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _bare(contents: vault.Contents) -> vault.Contents:
@@ -361,30 +348,9 @@ def _bare(contents: vault.Contents) -> vault.Contents:
     return replace(contents, sources=(), ignored=(), diagnostics=())
 
 
-_field: Field | None = None
-"""In another process: the vault that it works at."""
-
-
-def _begin(contents: vault.Contents, in_force: Settings, name: str) -> None:
-    """Get another process ready."""
-    global _field
-    # The process that started this one decides what Ctrl-C means, and when this one ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    gc.disable()
-    _field = Field(contents, in_force, name)
-
-
-def _end_with_parent() -> None:
-    import multiprocessing
-    from multiprocessing.connection import wait
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _rows_of(paths: Sequence[VaultPath]) -> list[Row]:
-    assert _field is not None
-    return [_field.row(path)[1] for path in paths]
+def _begin(
+    contents: vault.Contents, in_force: Settings, name: str, chunks: Sequence[Sequence[VaultPath]]
+) -> Callable[[int], list[Row]]:
+    """In another process: what says of a chunk what its documents yield."""
+    field = Field(contents, in_force, name)
+    return lambda number: [field.row(path)[1] for path in chunks[number]]

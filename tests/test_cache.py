@@ -318,7 +318,7 @@ def test_cold_warm_parallel_remembered_and_without_a_cache_give_the_same_bytes(
         _edit(root, chance, number)
 
 
-def _dies(_: object) -> None:
+def _dies(*_: object) -> None:
     os._exit(1)
 
 
@@ -331,7 +331,7 @@ def test_a_process_that_dies_leaves_its_work_to_this_one(
     shutil.rmtree(root / ".obs2anki")
     monkeypatch.setattr(harvest, "MANY", 1)
     monkeypatch.setattr(harvest, "_processors", lambda: 2)
-    monkeypatch.setattr(harvest, "_rows_of", _dies)
+    monkeypatch.setattr(harvest, "_begin", _dies)
     assert export(root, tmp_path / "other.apkg", None) == alone
 
 

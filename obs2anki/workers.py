@@ -1,0 +1,131 @@
+"""Work that other processes do: pieces in, what came of each out, in their order.
+
+    done(work, 3, 2)  ->  work(0), work(1), work(2), of which two are made at a time
+
+Each process has a pipe of its own to the one that started it, so that the end of either is seen
+by the other, even in the middle of a message: nobody waits for who is no more. The signals of a
+terminal (Ctrl-C, its closing) and SIGTERM are for the process that started them; they end with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+AHEAD = 2
+"""Pieces that a process has at a time: one at work, one to go on with."""
+
+
+class Lost(Exception):
+    """A process has ended before its time, or none could be started."""
+
+
+def done(begin: Callable[[], Callable[[int], Result]], pieces: int, hands: int) -> Iterator[Result]:
+    """What the pieces 0, 1, ... come to, by so many processes, in the pieces' order.
+
+    `begin` is called in each process and gives what does the work there; it travels, as its
+    results do. Raises Lost where a process dies or the work fails: whoever wants to know why does
+    the rest himself. When the iterator ends or is closed, no process is left.
+    """
+    crew: list[_Hand[Result]] = []
+    try:
+        with _held_back():
+            crew += (_Hand[Result](begin) for _ in range(min(hands, pieces)))
+        yield from _in_order(crew, pieces)
+    except (OSError, EOFError) as error:
+        raise Lost from error
+    finally:
+        for hand in crew:
+            hand.end()
+
+
+def _in_order(crew: list[_Hand[Result]], pieces: int) -> Iterator[Result]:
+    by_pipe = {hand.pipe: hand for hand in crew}
+    waiting = iter(range(pieces))
+    for hand in crew * AHEAD:
+        hand.take(next(waiting, None))
+    came: dict[int, Result] = {}
+    for piece in range(pieces):
+        while piece not in came:
+            for pipe in wait(list(by_pipe)):
+                hand = by_pipe[pipe]  # type: ignore[index]  # it is one of those
+                came.update([hand.told()])
+                hand.take(next(waiting, None))
+        yield came.pop(piece)
+
+
+class _Hand(Generic[Result]):
+    """A process that works, as the one that started it sees it."""
+
+    def __init__(self, begin: Callable[[], Callable[[int], Result]]) -> None:
+        # Forking would do harm where there are threads, and there is none on Windows.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.pieces: list[int] = []
+        """Those that it has, in the order in which it tells of them."""
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs, begin), daemon=True)
+        try:
+            self.process.start()
+        finally:
+            theirs.close()  # or its end would not be seen
+
+    def take(self, piece: int | None) -> None:
+        """Give it another piece, if there is one."""
+        if piece is not None:
+            self.pieces.append(piece)
+            with suppress(OSError):  # if it is no more, that is seen where it should tell
+                self.pipe.send(piece)
+
+    def told(self) -> tuple[int, Result]:
+        """A piece and what came of it. Raises EOFError or OSError where the process is no more."""
+        result: Result = self.pipe.recv()
+        return self.pieces.pop(0), result
+
+    def end(self) -> None:
+        """Have it end now: it holds nothing that would be lost."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Have signals wait. What is started meanwhile never hears them (where there are masks)."""
+    if sys.platform == "win32":
+        yield
+        return
+    numbers = {getattr(signal, name) for name in SIGNALS if hasattr(signal, name)}
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        resource_tracker.ensure_running()  # each process needs it, and it lets signals through
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+
+def _work(pipe: Connection, begin: Callable[[], Callable[[int], object]]) -> None:
+    """In a process of its own: make what is asked for until nobody asks any more."""
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    gc.disable()
+    try:
+        work = begin()
+        while True:
+            pipe.send(work(pipe.recv()))
+    except BaseException:
+        os._exit(1)  # whoever asked sees that, and does the work himself
