@@ -20,7 +20,7 @@ from obs2anki import harvest, ledger, plan, settings, vault
 from obs2anki.cache import Cache
 from obs2anki.clock import MachineZone, reading, zone_of
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity
-from obs2anki.destinations.contents import Rows
+from obs2anki.destinations.contents import Filled
 from obs2anki.harvest import Step
 from obs2anki.ledger import Ledger
 from obs2anki.request import Request, deck_of, place_of_ledger
@@ -58,7 +58,7 @@ class Memory:
     documents: harvest.Memory = field(default_factory=harvest.Memory)
     ledger: ledger.Memory = field(default_factory=ledger.Memory)
     decisions: plan.Memory = field(default_factory=plan.Memory)
-    rows: Rows | None = None
+    filled: Filled | None = None
     """What the deck was filled with; None = it is not kept."""
 
 
@@ -260,7 +260,7 @@ def export(round_: Round) -> Outcome:
         return Outcome(round_, Verdict.EMPTY)
     announced = announce(round_)
     try:
-        delivery = Package(round_.deck, round_.cache, round_.memory.rows).deliver(round_.plan)
+        delivery = Package(round_.deck, round_.cache, round_.memory.filled).deliver(round_.plan)
     except Exception:
         if announced and round_.ledger is not None:
             ledger.withdraw(round_.ledger)

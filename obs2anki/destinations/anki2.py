@@ -27,7 +27,7 @@ import genanki
 
 from obs2anki.ankitext import clean_deck, clean_tag
 from obs2anki.data import Card, CardState, DeckName, Note, Notetype, Plan, Scheduling
-from obs2anki.destinations.contents import Contents, Rows, Tally
+from obs2anki.destinations.contents import Contents, Filled, Tally
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, MOD, Field, Template
 
@@ -110,10 +110,10 @@ def _nameless() -> Database:
     return made
 
 
-def database(plan: Plan, rows: Rows | None = None) -> Database:
+def database(plan: Plan, filled: Filled | None = None) -> Database:
     """The collection that holds the notes of `plan`; to be closed.
 
-    `rows` are those of the last plan, and become those of this one.
+    `filled` tells of the notes of the last plan, and then of those of this one.
 
     Raises Obs2ankiError where the folder for temporary files takes no more, and
     ValueError where the plan breaks a promise: a GUID is empty or given twice, a note has
@@ -122,7 +122,7 @@ def database(plan: Plan, rows: Rows | None = None) -> Database:
     """
     connection = _nameless()
     try:
-        collection = Collection(plan, rows)
+        collection = Collection(plan, filled)
         collection.write_to_db(connection.cursor(), MOD, iter(()))
         connection.tally = collection.tally
         connection.commit()
@@ -217,8 +217,8 @@ def _card_data(scheduling: Scheduling, log: Row | None) -> str:
 class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no types
     """All notes of a plan, as rows."""
 
-    def __init__(self, plan: Plan, rows: Rows | None = None) -> None:
-        """`plan` keeps its promises, else ValueError; `rows` are those of the last plan."""
+    def __init__(self, plan: Plan, filled: Filled | None = None) -> None:
+        """`plan` keeps its promises, else ValueError; `filled` is as for `database`."""
         super().__init__(deck_or_decks=[])
         _refuse_broken_promises(plan)
         self.notes = plan.notes
@@ -227,7 +227,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         self.filed = decks(plan.notes)
         self.notetypes = {notetype: _notetype(notetype) for notetype in Notetype}
         self.tally = Tally()
-        self.rows = rows
+        self.filled = filled
 
     def write_to_db(self, cursor: sqlite3.Cursor, timestamp: float, id_gen: Iterator[int]) -> None:
         """Fill an empty database. `timestamp` is every notetype's `mod`; `id_gen` is not used.
@@ -261,21 +261,20 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
     def _note_rows(
         self, notes: Iterable[Note], ids: Iterable[int], notetype_ids: Mapping[Notetype, int]
     ) -> Iterator[Row]:
-        before = self.rows or {}
-        now: Rows = {}
+        before = self.filled or {}
+        now: Filled = {}
         for note_id, note in zip(ids, notes, strict=True):
+            row = note_row(note, note_id, notetype_ids[note.notetype])
             known = before.get(note.guid)
-            if known is not None and known[0] is note and known[1][0] == note_id:
-                _, row, self.tally.notes[note.guid] = known
-            else:
-                row = note_row(note, note_id, notetype_ids[note.notetype])
-                known = note, row, self.tally.note(row)
-            if self.rows is not None:
+            if known is None or known[0] is not note:
+                known = note, self.tally.note(row)
+            self.tally.notes[note.guid] = known[1]
+            if self.filled is not None:
                 now[note.guid] = known
             yield row
-        if self.rows is not None:
-            self.rows.clear()
-            self.rows.update(now)
+        if self.filled is not None:
+            self.filled.clear()
+            self.filled.update(now)
 
     def _card_rows(
         self,

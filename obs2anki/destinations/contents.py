@@ -44,9 +44,9 @@ class Contents:
 Told = tuple[int, str]
 """What `Contents.notes` says of a note."""
 
-Rows = dict[Guid, tuple[Note, tuple[int | str, ...], Told]]
-"""The notes that a collection was filled with last, each with its row and what is told of it. Of
-one that is still the very same, nothing need be worked out again."""
+Filled = dict[Guid, tuple[Note, Told]]
+"""The notes that a collection was filled with last, and what is told of them. Of one that is still
+the very same, that need not be worked out again."""
 
 
 @dataclass(slots=True)

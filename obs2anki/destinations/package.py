@@ -30,7 +30,7 @@ import msgspec
 
 from obs2anki.data import Delivery, Guid, Media, Plan
 from obs2anki.destinations import anki2
-from obs2anki.destinations.contents import Contents, Rows, contents
+from obs2anki.destinations.contents import Contents, Filled, contents
 from obs2anki.diagnostics import FULL, Obs2ankiError
 
 try:
@@ -77,8 +77,8 @@ class Package:
     path: Path
     memory: Memory | None = None
     """What knows what the package held when it was last written; None = it is always read."""
-    rows: Rows | None = None
-    """The rows that it held then, if this process has written it."""
+    filled: Filled | None = None
+    """The notes that it held then, if this process has written it."""
 
     def deliver(self, plan: Plan) -> Delivery:
         """Make the package hold `plan`; its counts are against the package that was there.
@@ -90,7 +90,7 @@ class Package:
         with _sentences(self.path):
             there = _there(self.path, self.memory)
             _clear(_target(self.path).parent)
-            with closing(anki2.database(plan, self.rows)) as connection:
+            with closing(anki2.database(plan, self.filled)) as connection:
                 wanted = connection.contents(_sizes(plan.media))
                 delivery = _first(plan) if there is None else _difference(there, wanted)
                 if delivery.written:
