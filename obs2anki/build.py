@@ -58,8 +58,8 @@ class Memory:
     documents: harvest.Memory = field(default_factory=harvest.Memory)
     ledger: ledger.Memory = field(default_factory=ledger.Memory)
     decisions: plan.Memory = field(default_factory=plan.Memory)
-    filled: Filled | None = None
-    """What the deck was filled with; None = it is not kept."""
+    filled: Filled = field(default_factory=dict)
+    """What the deck was filled with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Round:
     """Whether the user wants it so."""
     cache: Cache | None = None
     """What is kept for the next run."""
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory | None = None
     """What is kept for the next round."""
 
     @property
@@ -135,11 +135,11 @@ def prepare(
 
     Raises Obs2ankiError where the vault, its settings or its ledger cannot be read.
     """
-    memory = memory or Memory()
+    kept = None if memory is None else memory.ledger
     # A vault that takes no ledger may hold one all the same.
     return _prepared(
         request,
-        lambda file: None if request.stateless else ledger.read(file, memory.ledger),
+        lambda file: None if request.stateless else ledger.read(file, kept),
         step,
         memory,
     )
@@ -147,11 +147,14 @@ def prepare(
 
 def rehearse(request: Request, known: Ledger) -> Round:
     """The round that `prepare` would make if `known` were the vault's ledger."""
-    return _prepared(request, lambda _: known, lambda documents: documents, Memory())
+    return _prepared(request, lambda _: known, lambda documents: documents, None)
 
 
 def _prepared(
-    request: Request, remembered: Callable[[Path], Ledger | None], step: Step, memory: Memory
+    request: Request,
+    remembered: Callable[[Path], Ledger | None],
+    step: Step,
+    memory: Memory | None,
 ) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
@@ -171,7 +174,7 @@ def _prepared(
     entries = known.entries if known is not None else ()
     ground = harvest.Field(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None
-    yielded = harvest.gathered(ground, step, store, memory.documents)
+    yielded = harvest.gathered(ground, step, store, memory.documents if memory else None)
     planned = plan.of(
         plan.Harvest(read, yielded),
         in_force,
@@ -179,7 +182,7 @@ def _prepared(
         clock,
         entries,
         found,
-        memory.decisions,
+        memory.decisions if memory else None,
     )
     if in_force.media.download and planned.online:
         from obs2anki import downloads
@@ -259,8 +262,9 @@ def export(round_: Round) -> Outcome:
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     announced = announce(round_)
+    filled = None if round_.memory is None else round_.memory.filled
     try:
-        delivery = Package(round_.deck, round_.cache, round_.memory.filled).deliver(round_.plan)
+        delivery = Package(round_.deck, round_.cache, filled).deliver(round_.plan)
     except Exception:
         if announced and round_.ledger is not None:
             ledger.withdraw(round_.ledger)
@@ -271,11 +275,11 @@ def export(round_: Round) -> Outcome:
     return Outcome(round_, verdict, delivery, remembered)
 
 
-def announce(round_: Round) -> bytes | bytearray | None:
+def announce(round_: Round) -> bytes | None:
     """Leave word of what `remember` will save, for the case that it is never reached.
 
     Else a flashcard that was delivered, and is reworded before the next run, would be a new one.
-    Answers what the ledger will hold; None = it will change in nothing, or there is none.
+    Answers a digest of what the ledger will hold; None = nothing changes in it, or there is none.
     """
     now = _as_ledger(round_)
     if round_.ledger is None or now == round_.known:
@@ -283,7 +287,7 @@ def announce(round_: Round) -> bytes | bytearray | None:
     return ledger.announce(round_.ledger, now, round_.root)
 
 
-def remember(round_: Round, announced: bytes | bytearray | None = None) -> bool:
+def remember(round_: Round, announced: bytes | None = None) -> bool:
     """Save the ledger of a round that was delivered; says whether it had to be written.
 
     `announced` is what `announce` has answered.
@@ -293,7 +297,8 @@ def remember(round_: Round, announced: bytes | bytearray | None = None) -> bool:
     now = _as_ledger(round_)
     if round_.known is not None and now == round_.known and round_.known.tidy:
         return False
-    ledger.save(round_.ledger, now, round_.root, round_.memory.ledger, announced)
+    kept = None if round_.memory is None else round_.memory.ledger
+    ledger.save(round_.ledger, now, round_.root, kept, announced)
     return True
 
 

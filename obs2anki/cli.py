@@ -333,7 +333,7 @@ def watch_(
     if not sync and (yes or prefer is not None or where.names_one):
         raise Unfit("These options say how --sync is to be done; give it, too.")
     request = build.Request(vault, output, cache=_cache())
-    memory = build.Memory(filled={})
+    memory = build.Memory()
 
     def once(deed: Callable[[build.Round], watch.Done]) -> watch.Done:
         with Waiting(sys.stderr) as waiting:

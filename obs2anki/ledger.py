@@ -72,13 +72,9 @@ class Memory:
     """Digest of what the file holds."""
     ledger: Ledger | None = None
 
-    def keep(self, content: bytes | bytearray, ledger: Ledger) -> None:
-        """Remember what a ledger is that has this content."""
-        self.content, self.ledger = hashlib.blake2b(content).digest(), ledger
-
     def of(self, content: bytes) -> Ledger | None:
         """The ledger that has this content, if it is remembered."""
-        if self.ledger is None or hashlib.blake2b(content).digest() != self.content:
+        if self.ledger is None or _digest(content) != self.content:
             return None
         return self.ledger
 
@@ -125,7 +121,7 @@ def _read(file: Path, memory: Memory | None = None) -> Ledger | None:
     if known is None:
         known = _as_saved(content) or _as_found(file, _decoded(file, content))
         if memory is not None:
-            memory.keep(content, known)
+            memory.content, memory.ledger = _digest(content), known
     return known
 
 
@@ -429,17 +425,22 @@ def _attributes(file: Path) -> str:
     return f"{file.name} merge=union\n"
 
 
-def announce(file: Path, ledger: Ledger, root: Path) -> bytes | bytearray:
+def _digest(content: bytes | bytearray) -> bytes:
+    """A short name for what a file holds, by which `announce` and `save` understand each other."""
+    return hashlib.blake2b(content).digest()
+
+
+def announce(file: Path, ledger: Ledger, root: Path) -> bytes:
     """Leave word that `ledger` is what `save` will put into `file`, in the vault `root`.
 
-    From now on it is known, even if `save` is never reached. Answers what the file will hold, for
-    `save`. Raises Obs2ankiError where it cannot be written.
+    From now on it is known, even if `save` is never reached. Answers a digest of what the file
+    will hold, for `save`. Raises Obs2ankiError where it cannot be written.
     """
     content = content_of(ledger)
     with _sentences(file, root, "run this again; nothing was written so far."):
         _make_folder(file.parent, root)
         _replace(file, content, _next(file))
-    return content
+    return _digest(content)
 
 
 def withdraw(file: Path) -> None:
@@ -453,7 +454,7 @@ def save(
     ledger: Ledger,
     root: Path,
     memory: Memory | None = None,
-    announced: bytes | bytearray | None = None,
+    announced: bytes | None = None,
 ) -> None:
     """Put `ledger` into `file`, whole or not at all; an equal one is not touched.
 
@@ -461,22 +462,24 @@ def save(
     Obs2ankiError where it cannot be written, or where the vault `root` is not there any more; the
     file that was there is then as it was.
     """
-    content = announced or content_of(ledger)
+    is_there = announced is not None and _digest_of(_next(file)) == announced
+    content = None if is_there else content_of(ledger)
     remedy = "export again; until then the deck is newer than the ledger."
     with _sentences(file, root, remedy):
         _aside(file).unlink(missing_ok=True)  # of a run that was killed
-        if not _holds(file, content):
+        if content is None or not _holds(file, content):
             _make_folder(file.parent, root)
             attributes = file.parent / ".gitattributes"
             if file.parent.name == ".obs2anki" and not os.path.lexists(attributes):
                 _replace(attributes, _attributes(file).encode("utf-8"))
-            if _holds(_next(file), content):
+            if content is None:
                 _next(file).replace(file)
             else:
                 _replace(file, content)
         _next(file).unlink(missing_ok=True)
     if memory is not None:
-        memory.keep(content, ledger)
+        memory.content = announced if announced and content is None else _digest(content or b"")
+        memory.ledger = ledger
 
 
 @contextmanager
@@ -505,6 +508,12 @@ def _make_folder(folder: Path, root: Path) -> None:
     if folder != root and root in folder.parents:
         _make_folder(folder.parent, root)
         folder.mkdir(exist_ok=True)
+
+
+def _digest_of(file: Path) -> bytes:
+    with suppress(OSError), file.open("rb") as stream:
+        return hashlib.file_digest(stream, "blake2b").digest()
+    return b""
 
 
 def _holds(file: Path, content: bytes | bytearray) -> bool:

@@ -139,10 +139,12 @@ def of(
     seen = [entry for entry in entries if entry.guid not in hidden]
     keys = [one.key for one in made]
     assigned, unsure = identity.assign(flashcards, settings.namespace, seen, unseen, keys)
-    memory = memory or Memory()
-    desk = _Desk(settings, library, clock, vault.name, memory.about(settings, clock, vault.name))
+    decided = memory.about(settings, clock, vault.name) if memory is not None else {}
+    decisions: dict[Guid, Decision] | None = None if memory is None else {}
+    desk = _Desk(settings, library, clock, vault.name, decided, decisions)
     planned = tuple([desk.planned(one, its) for one, its in zip(made, assigned, strict=True)])
-    memory.decisions = desk.decisions
+    if memory is not None and decisions is not None:
+        memory.decisions = decisions
     said = [
         *found,
         *_unusable_patterns(settings),
@@ -266,8 +268,8 @@ class _Desk:
     vault: str
     before: Mapping[Guid, Decision]
     """What was decided in the last round."""
-    decisions: dict[Guid, Decision] = field(default_factory=dict)
-    """What can be said again in the next one."""
+    decisions: dict[Guid, Decision] | None
+    """What can be said again in the next one; None = there is no next one."""
     position: int = 0
     media: dict[str, Media] = field(default_factory=dict)
     online: set[str] = field(default_factory=set)
@@ -279,7 +281,7 @@ class _Desk:
         decision = self.before.get(assigned.guid)
         if decision is None or not decision.is_of(made, assigned.entry):
             decision = self._decision(made, assigned)
-        if decision.lasts:
+        if self.decisions is not None and decision.lasts:
             self.decisions[assigned.guid] = decision
         self.fates.append(decision.fate)
         self.diagnostics += decision.found

@@ -158,7 +158,7 @@ def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> N
             commands.PLUGIN: "{}",
         },
     )
-    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory(filled={})
+    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
     export(first, deck, caches, memory=memory)
     CHANGES[number](first)
     held = deck.read_bytes(), (first / ".obs2anki" / "ledger.jsonl").read_bytes()
@@ -175,7 +175,7 @@ def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> N
 
 def test_media_are_called_as_the_first_file_of_their_name_in_any_case(tmp_path: Path) -> None:
     root = write(tmp_path / "v", {"host.md": HOST, "x.png": PICTURE, commands.PLUGIN: "{}"})
-    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory(filled={})
+    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
     for name, spelling in (("", b"x-"), ("A/X.png", b"X-")):
         if name:
             write(root, {name: vaults.image(2)})
@@ -205,7 +205,7 @@ def test_what_changes_while_a_vault_is_read_is_read_by_the_next_run(
             write(root, {name: vaults.image(2) if text is None else f"{text}\n\nNew::one\n"})
         return result
 
-    memory = build.Memory(filled={})
+    memory = build.Memory()
     with monkeypatch.context() as patch:
         patch.setattr(vault.Contents, "source", changed_meanwhile)
         export(root, deck, caches, memory=memory)
@@ -229,7 +229,7 @@ def test_what_another_process_kept_of_another_text_is_not_taken_for_this_one(
     tmp_path: Path,
 ) -> None:
     root = write(tmp_path / "v", {"a.md": A, commands.PLUGIN: "{}"})
-    deck, caches, watch = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory(filled={})
+    deck, caches, watch = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
     first = export(root, deck, caches, memory=watch)
     write(root, {"a.md": B})
     export(root, deck, caches)
@@ -246,7 +246,7 @@ def test_a_round_that_could_not_be_kept_misleads_no_later_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write(tmp_path / "v", {"a.md": SHOWING, commands.PLUGIN: "{}"})
-    deck, caches, watch = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory(filled={})
+    deck, caches, watch = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
     export(root, deck, caches, memory=watch)
     write(root, {"x.png": PICTURE})
     with monkeypatch.context() as patch:
@@ -288,7 +288,7 @@ def _edit(root: Path, chance: random.Random, number: int) -> None:
 def test_cold_warm_parallel_remembered_and_without_a_cache_give_the_same_bytes(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chance, memory = random.Random(seed), build.Memory(filled={})
+    chance, memory = random.Random(seed), build.Memory()
     root, deck, caches = tmp_path / "v", tmp_path / "deck.apkg", tmp_path / "caches"
     vaults.write(root, 120, seed)
     before = tmp_path / "before"

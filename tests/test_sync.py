@@ -1136,7 +1136,7 @@ def test_a_vault_that_is_renamed_during_a_sync_is_known_again_at_its_new_place(
     place = studied.vault.with_name("elsewhere")
     studied.write({"a.md": FIRST["a.md"] + "\n\nWhat does the liver of a man make?;;Bile"})
 
-    def then_rename(round_: build.Round, announced: bytes | bytearray | None) -> bool:
+    def then_rename(round_: build.Round, announced: bytes | None) -> bool:
         studied.vault.rename(place)
         return remember(round_, announced)
 
