@@ -155,8 +155,7 @@ def of(
     ]
     ledger = identity.remembered(flashcards, assigned, desk.fates, seen, clock.today, unseen)
     before = {entry.guid for entry in entries if entry.gone is None}
-    readable = [each.path for each in harvest.yields if each.readable]
-    order = {path: place for place, path in enumerate(readable)}
+    order = {each.path: place for place, each in enumerate(harvest.yields)}
     skipped = [each.skipped for each in harvest.yields if each.skipped is not None]
     return Plan(
         vault_name=vault.name,
