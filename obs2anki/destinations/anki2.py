@@ -224,7 +224,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         self.notes = plan.notes
         self.rollover = plan.rollover
         self.logged = plan.revlog
-        self.filed = decks(plan.notes)
+        self.deck_by_name = decks(plan.notes)
         self.notetypes = {notetype: _notetype(notetype) for notetype in Notetype}
         self.tally = Tally()
         self.filled = filled
@@ -251,7 +251,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         card_ids = list(ascending(note.created * 1000 for _, note, _ in cards))
         schedulings = [card.scheduling for _, _, card in cards]
         log_ids = _log_ids(schedulings) if self.logged else {}
-        deck_ids = {name: deck.deck_id for name, deck in self.filed.items()}
+        deck_ids = {name: deck.deck_id for name, deck in self.deck_by_name.items()}
         notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
         _insert(cursor, "notes", self._note_rows(notes, note_ids, notetype_ids))
         logs = {i: _log_row(id_, card_ids[i], schedulings[i]) for i, id_ in log_ids.items()}
@@ -298,7 +298,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
             "rollover": self.rollover,
         }
         deck_of = json.loads(decks_text)
-        for deck in self.filed.values():
+        for deck in self.deck_by_name.values():
             if deck.deck_id != DEFAULT_DECK:
                 deck_of[str(deck.deck_id)] = deck.to_json()
         notetype_of = {
