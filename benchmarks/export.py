@@ -217,6 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("sizes", type=int, nargs="*", default=SIZES, help="numbers of cards")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
+    # Where people have installed it, Python keeps what it has compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     print(
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
         f"{platform.system()}, {os.cpu_count()} cores"
