@@ -38,14 +38,14 @@ FORGOTTEN = 60 * 60 * 24 * 30
 
 def digest(text: str) -> str:
     """A short name for a text."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def digest_of_file(file: Path) -> str:
     """A short name for what a file holds; empty if it cannot be read."""
     try:
         with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
 

@@ -427,7 +427,7 @@ def _attributes(file: Path) -> str:
 
 def _digest(content: bytes | bytearray) -> bytes:
     """A short name for what a file holds, by which `announce` and `save` understand each other."""
-    return hashlib.blake2b(content).digest()
+    return hashlib.sha256(content).digest()
 
 
 def announce(file: Path, ledger: Ledger, root: Path) -> bytes:
@@ -512,7 +512,7 @@ def _make_folder(folder: Path, root: Path) -> None:
 
 def _digest_of(file: Path) -> bytes:
     with suppress(OSError), file.open("rb") as stream:
-        return hashlib.file_digest(stream, "blake2b").digest()
+        return hashlib.file_digest(stream, "sha256").digest()
     return b""
 
 

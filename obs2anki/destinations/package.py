@@ -142,7 +142,7 @@ def _kept(memory: Memory, path: Path) -> Contents | None:
 
 def _digest_of(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first(plan: Plan) -> Delivery:
