@@ -430,14 +430,17 @@ def _digest(content: bytes | bytearray) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def announce(file: Path, ledger: Ledger, root: Path) -> bytes:
+def announce(file: Path, ledger: Ledger, root: Path) -> bytes | None:
     """Leave word that `ledger` is what `save` will put into `file`, in the vault `root`.
 
     From now on it is known, even if `save` is never reached. Answers a digest of what the file
-    will hold, for `save`. Raises Obs2ankiError where it cannot be written.
+    will hold, for `save`; None = it holds it already. Raises Obs2ankiError where it cannot be
+    written.
     """
     content = content_of(ledger)
     with _sentences(file, root, "run this again; nothing was written so far."):
+        if _holds(file, content):
+            return None
         _make_folder(file.parent, root)
         _replace(file, content, _next(file))
     return _digest(content)

@@ -510,6 +510,18 @@ def test_a_ledger_that_came_from_elsewhere_since_knows_better(tmp_path: Path) ->
     assert ledger.read(file) == some(there)
 
 
+def test_what_the_ledger_holds_already_is_not_announced_and_not_written_again(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ledger.jsonl"
+    ledger.save(file, some(ENTRY), tmp_path)
+    before = held(tmp_path), file.stat().st_ino
+    announced = ledger.announce(file, some(ENTRY), tmp_path)
+    assert announced is None
+    ledger.save(file, some(ENTRY), tmp_path, announced=announced)
+    assert (held(tmp_path), file.stat().st_ino) == before
+
+
 def test_what_was_announced_has_the_permissions_of_the_ledger(tmp_path: Path) -> None:
     file = tmp_path / "ledger.jsonl"
     ledger.save(file, some(), tmp_path)
