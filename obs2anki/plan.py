@@ -324,7 +324,7 @@ class _Desk:
             flashcard.tags,
             self._cards(flashcard, places, found),
             self.position + 1,
-            tuple([m.name for m in sides.media]),
+            tuple([m.name for m in sides.media]) if sides.media else (),
             mod,
             FIRST_SEEN,
             flashcard.path,

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from msgspec import structs
 
 from obs2anki import cloze
-from obs2anki.data import Cloze, Entry, Flashcard, Ordinal
+from obs2anki.data import Cloze, Entry, Flashcard, Ordinal, Value
 from obs2anki.identity.texts import comparable, digest
 from obs2anki.markdown import normalised
 
 
-@dataclass(frozen=True, slots=True)
-class Ordinals:
+class Ordinals(Value, frozen=True):
     """Anki's ordinal for each of the plugin's cards, and what the ledger is to remember."""
 
     places: tuple[int, ...]
@@ -31,8 +29,7 @@ class Ordinals:
     remembered: tuple[Ordinal, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Value, frozen=True):
     """One of the plugin's cards, by what it asks for."""
 
     card: int
