@@ -282,6 +282,8 @@ def _discard(pending: _Pending, number: int, separator: str, result: Blocks) -> 
     result.orphans += pending.comments
     if pending.type is not None:
         result.found.append(("O302", number, (separator, pending.own_line)))
+        if pending.joined is not None:  # without the comment there were two blocks
+            result.found.append(("O208", pending.joined[0], ()))
 
 
 def _single_line(

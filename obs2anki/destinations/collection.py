@@ -128,9 +128,6 @@ def _lock(file: BinaryIO) -> None:
 
 _ASIDE = re.compile(r"\.obs2anki-[0-9a-f]{16}\.tmp")
 
-_ABANDONED = 3600
-"""Seconds after which nobody works in a folder any more, where locks do not say so."""
-
 
 @contextmanager
 def _aside(profile: Path) -> Iterator[Path]:

@@ -31,9 +31,6 @@ SAMPLE = 10_000
 _NAME = 3
 """Texts up to which a word is a name: a flashcard often says it in question and answer."""
 
-_NEARLY = 75
-"""Out of 100: how alike two words are that are one word, misspelt or inflected."""
-
 
 @dataclass(frozen=True, slots=True)
 class Compared:
