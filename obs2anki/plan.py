@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import lru_cache
+from itertools import islice
 from operator import itemgetter
 from typing import TypeVar
 
@@ -131,30 +132,39 @@ def of(
 ) -> Plan:
     """The plan of what the documents have yielded; `memory` is that of the last plan."""
     vault = harvest.vault
-    made = [one for each in harvest.yields for one in each.made]
-    flashcards = [one.flashcard for one in made]
+    memory = Memory() if memory is None else memory
+    desk = _Desk(settings, library, clock, vault.name)
+    recalled = memory.recalled(harvest.yields, entries, desk)
     unread = (each.path for each in harvest.yields if not each.readable)
     hidden = vault.hidden(entries, unread)
-    unseen = [entry for entry in entries if entry.guid in hidden]
-    seen = [entry for entry in entries if entry.guid not in hidden]
-    keys = [one.key for one in made]
-    assigned, unsure = identity.assign(flashcards, settings.namespace, seen, unseen, keys)
-    decided = memory.about(settings, clock, vault.name) if memory is not None else {}
-    decisions: dict[Guid, Decision] | None = None if memory is None else {}
-    desk = _Desk(settings, library, clock, vault.name, decided, decisions)
-    planned = tuple([desk.planned(one, its) for one, its in zip(made, assigned, strict=True)])
-    if memory is not None and decisions is not None:
-        memory.decisions = decisions
+    unseen = [entry for entry in entries if entry.guid in hidden] if hidden else []
+    seen = [entry for entry in entries if entry.guid not in hidden] if hidden else entries
+    made = [one for each in harvest.yields for one in each.made]
+    flashcards = [one.flashcard for one in made]
+    assigned, unsure = identity.assign(
+        flashcards,
+        settings.namespace,
+        seen,
+        unseen,
+        [one.key for one in made],
+        _known(harvest.yields, recalled, entries),
+    )
+    parts = _parts(harvest.yields, recalled, assigned, desk)
+    undecided = [part for part in parts if part.of.path not in recalled]
+    open_ = [one.flashcard for part in undecided for one in part.of.made]
+    fates = [fate for part in undecided for fate in part.fates]
+    stay = {one.guid for path in recalled for one in recalled[path].planned}
+    ledger = identity.remembered(open_, assigned, fates, entries, clock.today, unseen, stay)
+    memory.keep(parts, ledger, desk)
     said = [
         *found,
         *_unusable_patterns(settings),
         *(finding for each in harvest.yields for finding in each.diagnostics),
         *unsure,
-        *desk.diagnostics,
+        *(finding for part in parts for finding in part.found),
         *check.flashcards(flashcards, settings),
     ]
-    ledger = identity.remembered(flashcards, assigned, desk.fates, seen, clock.today, unseen)
-    before = {entry.guid for entry in entries if entry.gone is None}
+    media = {medium.name: medium for part in parts for medium in part.media}
     order = {each.path: place for place, each in enumerate(harvest.yields)}
     skipped = [each.skipped for each in harvest.yields if each.skipped is not None]
     return Plan(
@@ -162,16 +172,23 @@ def of(
         namespace=settings.namespace,
         rollover=settings.scheduling.rollover,
         revlog=settings.scheduling.revlog,
-        planned=planned,
-        media=tuple(desk.media[name] for name in sorted(desk.media)),
-        online=tuple(sorted(desk.online)),
+        planned=tuple([one for part in parts for one in part.planned]),
+        media=tuple(media[name] for name in sorted(media)),
+        online=tuple(sorted({address for part in parts for address in part.online})),
         skipped=_in_order([*skipped, *vault.unreadable], order),
         left_behind=_in_order([x for each in harvest.yields for x in each.left_behind], order),
         diagnostics=_in_order(check.heeded(said, settings.check), order),
         ledger=ledger,
-        left=tuple(entry for entry in ledger if entry.gone and entry.guid in before),
-        renamed=_renamings(assigned, desk.fates, flashcards),
+        left=_left(entries, ledger),
+        renamed=_renamings(assigned, fates, open_),
     )
+
+
+def _left(entries: Sequence[Entry], ledger: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries of flashcards that were there before and are gone now."""
+    gone = {entry.guid: entry for entry in ledger if entry.gone is not None}
+    were = {entry.guid for entry in entries if entry.gone is None and entry.guid in gone}
+    return tuple(entry for guid, entry in gone.items() if guid in were)
 
 
 def _renamings(
@@ -220,86 +237,197 @@ def _in_order(items: list[_Item], order: Mapping[VaultPath, int]) -> tuple[_Item
 # ---------------------------------------------------------------- from flashcard to note
 
 
-class Decision(Value, frozen=True):
-    """What was decided about a flashcard, and of what."""
+class Part(Value, frozen=True):
+    """What was decided about a document."""
 
-    made: Made
-    entry: Entry | None
-    planned: Planned
-    fate: identity.Fate
-    sides: yields.Sides
+    of: Yield
+    first: int
+    """The position of its first note."""
+    planned: tuple[Planned, ...]
+    fates: tuple[identity.Fate, ...]
+    """Of its flashcards; empty where they are what they were."""
+    media: tuple[Media, ...]
+    online: tuple[str, ...]
     found: tuple[Diagnostic, ...]
-
-    def is_of(self, made: Made, entry: Entry | None) -> bool:
-        """Whether it was decided of these very values."""
-        return self.made is made and self.entry is entry
+    settled: bool
+    """Whether the same will be decided as long as neither document nor ledger changes."""
 
     @property
-    def lasts(self) -> bool:
-        """Whether the same will be decided of the same: no clock and no library was asked."""
-        same = self.entry is not None and self.entry.mod == self.fate.mod
-        return same and self.sides is self.made.sides
+    def notes(self) -> int:
+        """How many notes it has."""
+        return sum(one.note is not None for one in self.planned)
+
+    def moved(self, first: int) -> Part:
+        """The same below other documents."""
+        if first == self.first:
+            return self
+        planned: list[Planned] = []
+        position = first
+        for one in self.planned:
+            if one.note is not None:
+                note = structs.replace(one.note, position=position)
+                one = structs.replace(one, note=note)
+                position += 1
+            planned.append(one)
+        return structs.replace(self, first=first, planned=tuple(planned))
+
+
+class Kept(Value, frozen=True):
+    """What a note says of itself, for as long as its document and its entry stay as they are."""
+
+    guid: Guid
+    mod: int
+    id: str
+    """The Id field."""
+    state: str
+    """The State field."""
+
+
+def kept(part: Part) -> tuple[Kept, ...]:
+    """What `Memory.kept` takes of a part that is settled."""
+    notes = (one.note for one in part.planned)
+    return tuple([Kept(n.guid, n.mod, *_ID_AND_STATE[n.notetype](n.fields)) for n in notes if n])
 
 
 @dataclass(slots=True)
 class Memory:
-    """What the last plan of this process has decided."""
+    """What is known of the last plan, by this process or by one before it."""
 
+    parts: dict[VaultPath, Part] = field(default_factory=dict)
+    """What was decided about documents that are settled."""
+    entries: Sequence[Entry] = ()
+    """The ledger that came of it."""
     circumstances: object = None
     """What else it was decided by."""
-    decisions: dict[Guid, Decision] = field(default_factory=dict)
+    kept: Mapping[VaultPath, tuple[Kept, ...]] = field(default_factory=dict)
+    """What an earlier process has kept of settled documents, in place of all that."""
 
-    def about(self, settings: Settings, clock: Clock, vault: str) -> Mapping[Guid, Decision]:
-        """What was decided by these settings, on this day, in a vault of this name."""
-        circumstances = settings, clock.today, clock.zone, vault
-        if circumstances != self.circumstances:
-            self.circumstances, self.decisions = circumstances, {}
-        return self.decisions
+    def recalled(
+        self, of: Sequence[Yield], entries: Sequence[Entry], desk: _Desk
+    ) -> dict[VaultPath, Part]:
+        """What is decided already about documents that have yielded the same."""
+        kept, self.kept = self.kept, {}
+        if kept:
+            return {
+                each.path: desk.again(each, its)
+                for each in of
+                if (its := kept.get(each.path)) is not None and len(its) == len(each.made)
+            }
+        if self.entries is not entries or self.circumstances != desk.circumstances:
+            return {}
+        known = self.parts
+        return {
+            each.path: part
+            for each in of
+            if (part := known.get(each.path)) is not None and part.of is each
+        }
+
+    def keep(self, parts: Iterable[Part], ledger: Sequence[Entry], desk: _Desk) -> None:
+        """Remember what was decided, for the next plan."""
+        self.parts = {part.of.path: part for part in parts if part.settled}
+        self.entries, self.circumstances = ledger, desk.circumstances
+
+
+def _known(
+    of: Sequence[Yield], recalled: Mapping[VaultPath, Part], entries: Sequence[Entry]
+) -> dict[int, Entry]:
+    """The entries of the flashcards about which nothing is to be decided, by their index."""
+    if not recalled:
+        return {}
+    by_guid = {entry.guid: entry for entry in entries}
+    known: dict[int, Entry] = {}
+    index = 0
+    for each in of:
+        if each.path in recalled:
+            for place, one in enumerate(recalled[each.path].planned, index):
+                known[place] = by_guid[one.guid]
+        index += len(each.made)
+    return known
+
+
+def _parts(
+    of: Sequence[Yield],
+    recalled: Mapping[VaultPath, Part],
+    assigned: Iterable[identity.Assigned],
+    desk: _Desk,
+) -> list[Part]:
+    """What is decided about each document; `assigned` are those that were not recalled."""
+    parts: list[Part] = []
+    position = 1
+    rest = iter(assigned)
+    for each in of:
+        known = recalled.get(each.path)
+        if known is None:
+            part = desk.part(each, list(islice(rest, len(each.made))), position)
+        else:
+            part = known.moved(position)
+        parts.append(part)
+        position += part.notes
+    return parts
 
 
 @dataclass(slots=True)
 class _Desk:
-    """Where flashcards become notes; what comes up on the way is collected beside them."""
+    """Where flashcards become notes."""
 
     settings: Settings
     library: Library
     clock: Clock
     vault: str
-    before: Mapping[Guid, Decision]
-    """What was decided in the last round."""
-    decisions: dict[Guid, Decision] | None
-    """What can be said again in the next one; None = there is no next one."""
-    position: int = 0
-    media: dict[str, Media] = field(default_factory=dict)
-    online: set[str] = field(default_factory=set)
-    fates: list[identity.Fate] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
 
-    def planned(self, made: Made, assigned: identity.Assigned) -> Planned:
+    @property
+    def circumstances(self) -> object:
+        """What else than documents and ledger decides."""
+        return self.settings, self.clock.today, self.clock.zone, self.vault
+
+    def again(self, of: Yield, kept: Sequence[Kept]) -> Part:
+        """What was decided about a document that is settled."""
+        found: list[Diagnostic] = []
+        vault = clean(self.settings.namespace)
+        planned: list[Planned] = []
+        for position, (made, its) in enumerate(zip(of.made, kept, strict=True), 1):
+            flashcard, sides = made.flashcard, made.sides
+            found += sides.diagnostics
+            fields = _fields(made, sides, its.id, vault, its.state)
+            cards = self._cards(flashcard, made.places, found)
+            note = _note(made, sides, its.guid, fields, cards, position, its.mod)
+            planned.append(Planned(flashcard, its.guid, made.deck, note, made.places))
+        media = tuple([m for made in of.made for m in made.sides.media])
+        online = tuple([a for made in of.made for a in made.sides.online])
+        return Part(of, 1, tuple(planned), (), media, online, tuple(found), True)
+
+    def part(self, of: Yield, assigned: Sequence[identity.Assigned], first: int) -> Part:
+        """Everything about one document."""
+        found: list[Diagnostic] = []
+        planned: list[Planned] = []
+        fates: list[identity.Fate] = []
+        media: list[Media] = []
+        online: list[str] = []
+        settled = len({made.key.texts for made in of.made}) == len(of.made)
+        position = first
+        for made, its in zip(of.made, assigned, strict=True):
+            one, fate, sides = self._planned(made, its, position, found)
+            planned.append(one)
+            fates.append(fate)
+            online += sides.online
+            settled = settled and sides is made.sides and one.ordinals == made.places
+            if one.note is None or -1 in one.ordinals:
+                settled = False
+            if one.note is not None:
+                media += sides.media
+                position += 1
+        return Part(
+            *(of, first, tuple(planned), tuple(fates)),
+            *(tuple(media), tuple(online), tuple(found), settled),
+        )
+
+    def _planned(
+        self, made: Made, assigned: identity.Assigned, position: int, found: list[Diagnostic]
+    ) -> tuple[Planned, identity.Fate, yields.Sides]:
         """Everything about one flashcard; a cloze that asks nothing gets no note."""
-        decision = self.before.get(assigned.guid)
-        if decision is None or not decision.is_of(made, assigned.entry):
-            decision = self._decision(made, assigned)
-        if self.decisions is not None and decision.lasts:
-            self.decisions[assigned.guid] = decision
-        self.fates.append(decision.fate)
-        self.diagnostics += decision.found
-        self.online.update(decision.sides.online)
-        planned = decision.planned
-        if planned.note is None:
-            return planned
-        for medium in decision.sides.media:
-            self.media[medium.name] = medium
-        self.position += 1
-        if planned.note.position == self.position:
-            return planned
-        note = structs.replace(planned.note, position=self.position)
-        return structs.replace(planned, note=note)
-
-    def _decision(self, made: Made, assigned: identity.Assigned) -> Decision:
         flashcard, deck, guid, entry = made.flashcard, made.deck, assigned.guid, assigned.entry
         kept, sides, content = self._settled(made, entry)
-        found = list(sides.diagnostics)
+        found += sides.diagnostics
         places = kept.places
         if flashcard.cloze is not None:
             places = _packed(flashcard, places, sides.html[0], found)
@@ -308,31 +436,18 @@ class _Desk:
             mod = FIRST_SEEN if entry is None else entry.mod
             content = "" if entry is None else entry.content
             fate = identity.Fate(deck, content, mod, seen, kept.remembered)
-            planned = Planned(flashcard, guid, deck, None, places)
-            return Decision(made, entry, planned, fate, sides, tuple(found))
+            return Planned(flashcard, guid, deck, None, places), fate, sides
         mod = FIRST_SEEN
         if entry is not None:
             # Above the ledger's, even if a clock was wrong: Anki takes only what is newer.
             same = entry.content == content
             mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
-        notetype = Notetype.BASIC if flashcard.cloze is None else Notetype.CLOZE
-        note = Note(
-            guid,
-            notetype,
-            _fields(notetype, made, sides, guid, self.settings.namespace),
-            deck,
-            flashcard.tags,
-            self._cards(flashcard, places, found),
-            self.position + 1,
-            tuple([m.name for m in sides.media]) if sides.media else (),
-            mod,
-            FIRST_SEEN,
-            flashcard.path,
-            flashcard.line,
-        )
+        vault, own_id = clean(self.settings.namespace), identity.note_id(guid)
+        fields = _fields(made, sides, own_id, vault, _state(made, sides, own_id, vault))
+        cards = self._cards(flashcard, places, found)
+        note = _note(made, sides, guid, fields, cards, position, mod)
         fate = identity.Fate(deck, content, mod, seen, kept.remembered)
-        planned = Planned(flashcard, guid, deck, note, places)
-        return Decision(made, entry, planned, fate, sides, tuple(found))
+        return Planned(flashcard, guid, deck, note, places), fate, sides
 
     def _settled(
         self, made: Made, entry: Entry | None
@@ -388,19 +503,59 @@ def _packed(
     return tuple(place if place in packed else -1 for place in places)
 
 
-def _fields(
-    notetype: Notetype, made: Made, sides: yields.Sides, guid: Guid, namespace: str
-) -> tuple[str, ...]:
-    """The fields of a note, by the order of its notetype."""
+def _note(
+    made: Made,
+    sides: yields.Sides,
+    guid: Guid,
+    fields: tuple[str, ...],
+    cards: tuple[Card, ...],
+    position: int,
+    mod: int,
+) -> Note:
     flashcard = made.flashcard
-    shown = yields.fields(flashcard, sides, made.context, made.source)
-    values = {**_EMPTY[notetype], **shown}
-    values["Id"] = identity.note_id(guid)
-    values["Vault"] = clean(namespace)
-    # What obs2anki wrote last, for a later comparison: digests of fields, tags and deck.
-    told = identity.digest(*_TOLD[notetype](values))
-    values["State"] = f"{told} {_digest(flashcard.tags)} {_digest((made.deck,))}"
-    return tuple(values.values())
+    return Note(
+        guid,
+        Notetype.BASIC if flashcard.cloze is None else Notetype.CLOZE,
+        fields,
+        made.deck,
+        flashcard.tags,
+        cards,
+        position,
+        tuple([m.name for m in sides.media]) if sides.media else (),
+        mod,
+        FIRST_SEEN,
+        flashcard.path,
+        flashcard.line,
+    )
+
+
+def _fields(
+    made: Made, sides: yields.Sides, own_id: str, vault: str, state: str
+) -> tuple[str, ...]:
+    """The fields of a note, by the order of its notetype (`notetypes.FIELDS`)."""
+    context, source = made.context, made.source
+    if made.flashcard.cloze is not None:
+        return sides.html[0], "", context, source, "", own_id, vault, state, "", ""
+    front, back = sides.html
+    return front, back, context, source, _reverse(made), "", own_id, vault, state, "", ""
+
+
+def _reverse(made: Made) -> str:
+    return "1" if made.flashcard.type.reversed else ""
+
+
+def _state(made: Made, sides: yields.Sides, own_id: str, vault: str) -> str:
+    """What obs2anki wrote last, for a later comparison: digests of fields, tags and deck.
+
+    The fields by the alphabetical order of their names.
+    """
+    context, source = made.context, made.source
+    if made.flashcard.cloze is not None:
+        told = identity.digest(context, own_id, source, sides.html[0], vault)
+    else:
+        front, back = sides.html
+        told = identity.digest(back, context, front, own_id, _reverse(made), source, vault)
+    return f"{told} {_digest(made.flashcard.tags)} {_digest((made.deck,))}"
 
 
 def _says_the_same(made: Made, entry: Entry) -> bool:
@@ -416,14 +571,10 @@ def _says_the_same(made: Made, entry: Entry) -> bool:
     )
 
 
-_EMPTY = {notetype: dict.fromkeys(names, "") for notetype, names in FIELDS.items()}
-
-
-_TOLD = {
-    Notetype.BASIC: itemgetter("Back", "Context", "Front", "Id", "Reverse", "Source", "Vault"),
-    Notetype.CLOZE: itemgetter("Context", "Id", "Source", "Text", "Vault"),
+_ID_AND_STATE = {
+    notetype: itemgetter(names.index("Id"), names.index("State"))
+    for notetype, names in FIELDS.items()
 }
-"""The fields that State tells of, by their names in alphabetical order."""
 
 
 @lru_cache(maxsize=4096)  # many notes have the same tags, or the same deck

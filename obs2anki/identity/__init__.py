@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
-from operator import attrgetter
+from operator import is_
+from types import MappingProxyType
 from typing import cast
 
 from msgspec import structs
@@ -66,6 +67,11 @@ class Key(Value, frozen=True):
     answer_digest: str
 
     @property
+    def asked(self) -> tuple[str, str]:
+        """Question and answer."""
+        return self.question, self.answer
+
+    @property
     def texts(self) -> tuple[str, str]:
         """Digests of question and answer."""
         return self.question_digest, self.answer_digest
@@ -107,10 +113,12 @@ def assign(
     entries: Sequence[Entry] = (),
     unseen: Sequence[Entry] = (),
     keys: Sequence[Key] = (),
+    known: Mapping[int, Entry] = MappingProxyType({}),
 ) -> tuple[list[Assigned], list[Diagnostic]]:
     """A GUID for each flashcard, all different; flashcards in vault order.
 
-    `keys` are those of the flashcards, if they are known already.
+    `keys` are those of the flashcards, if they are known already. `known` are the entries, by a
+    flashcard's index, of whole documents that are settled: no answer is needed for these.
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
@@ -121,44 +129,49 @@ def assign(
     matched: dict[int, Entry] = {}
     found: list[Diagnostic] = []
     if entries:
-        known = settled(flashcards, keys, entries)
-        matched, found = match(_Candidates(flashcards, keys), entries, known)
-    fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)})
+        asked = {**known, **settled(flashcards, keys, entries, known)}
+        matched, found = match(_Candidates(flashcards, keys), entries, asked)
+    fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)}, keys)
     assigned: list[Assigned] = []
-    for index, (flashcard, own) in enumerate(zip(flashcards, keys, strict=True)):
+    for index in _open(flashcards, known):
         entry = matched.get(index)
-        guid = fresh.guid(own, flashcard.path) if entry is None else fresh.known(entry.guid, own)
-        assigned.append(Assigned(guid, entry, own))
+        guid = fresh.guid(index, flashcards[index].path) if entry is None else entry.guid
+        assigned.append(Assigned(guid, entry, keys[index]))
     return assigned, found
+
+
+def _open(flashcards: Sequence[Flashcard], known: Mapping[int, Entry]) -> Iterable[int]:
+    """The indices of the flashcards that are not known."""
+    every = range(len(flashcards))
+    return [index for index in every if index not in known] if known else every
 
 
 class _Fresh:
     """New GUIDs, one after the other in vault order."""
 
-    def __init__(self, namespace: str, known: set[Guid]) -> None:
+    def __init__(self, namespace: str, known: set[Guid], keys: Sequence[Key]) -> None:
+        """`keys` are those of all flashcards."""
         self._namespace = namespace
         self._taken = known
+        self._keys = keys
+        self._noted = 0
         self._seen: set[tuple[str, str]] = set()
-        """Questions with their answers."""
+        """Questions with their answers, of so many flashcards from the first on."""
         self._copies: Counter[tuple[str, str, VaultPath]] = Counter()
 
-    def known(self, guid: Guid, own: Key) -> Guid:
-        """Note that a flashcard has its GUID already."""
-        self._seen.add((own.question, own.answer))
-        return guid
-
-    def guid(self, own: Key, path: VaultPath) -> Guid:
-        """A GUID that nothing has."""
+    def guid(self, index: int, path: VaultPath) -> Guid:
+        """A GUID that nothing has, for the flashcard with an index."""
         guid = Guid("")
-        texts = own.question, own.answer
+        self._seen.update([key.asked for key in self._keys[self._noted : index]])
+        self._noted = index
+        texts = self._keys[index].asked
         if texts not in self._seen:
-            guid = guid_for(self._namespace, own.question)
+            guid = guid_for(self._namespace, texts[0])
             if guid in self._taken:
                 guid = guid_for(self._namespace, *texts)
         while not guid or guid in self._taken:
             self._copies[*texts, path] += 1
             guid = guid_for(self._namespace, *texts, path, str(self._copies[*texts, path]))
-        self._seen.add(texts)
         self._taken.add(guid)
         return guid
 
@@ -246,7 +259,10 @@ class _Candidates:
 
 
 def settled(
-    flashcards: Sequence[Flashcard], keys: Sequence[Key], entries: Sequence[Entry]
+    flashcards: Sequence[Flashcard],
+    keys: Sequence[Key],
+    entries: Sequence[Entry],
+    known: Mapping[int, Entry] = MappingProxyType({}),
 ) -> dict[int, Entry]:
     """The entries, by a flashcard's index, of documents that ask what they asked, in any order.
 
@@ -256,20 +272,19 @@ def settled(
     """
     then: defaultdict[VaultPath, dict[tuple[str, str], Entry]] = defaultdict(dict)
     live: Counter[VaultPath] = Counter()
+    done = {entry.guid for entry in known.values()}
     for entry in entries:
-        if entry.gone is None:
+        if entry.gone is None and entry.guid not in done:
             then[entry.path][entry.question_digest, entry.answer_digest] = entry
             live[entry.path] += 1
     result: dict[int, Entry] = {}
-    start = 0
-    for path, group in groupby(flashcards, key=attrgetter("path")):
+    for path, group in groupby(_open(flashcards, known), key=lambda at: flashcards[at].path):
         document = list(group)
-        known = then.get(path, {})
-        if len(document) == len(known) == live[path]:
-            found = [known.pop(own.texts, None) for own in keys[start : start + len(document)]]
-            if all(map(_is_counterpart, document, found)):
-                result.update(enumerate(cast("list[Entry]", found), start))
-        start += len(document)
+        stood = then.get(path, {})
+        if len(document) == len(stood) == live[path]:
+            found = [stood.pop(keys[index].texts, None) for index in document]
+            if all(map(_is_counterpart, [flashcards[index] for index in document], found)):
+                result.update(zip(document, cast("list[Entry]", found), strict=True))
     return result
 
 
@@ -304,12 +319,14 @@ def remembered(
     entries: Sequence[Entry],
     today: date,
     unseen: Sequence[Entry] = (),
+    stay: Set[Guid] = frozenset(),
 ) -> tuple[Entry, ...]:
     """The ledger after this run, by GUID; what has left the vault since is gone from `today` on.
 
-    What stands in a document that could not be read has not left.
+    `entries` are what the ledger remembers. Of these, `unseen` stand in documents that could not
+    be read, so they have not left, and those in `stay` are known to be as they were.
     """
-    here = {one.guid for one in assigned}
+    here = {*stay, *(one.guid for one in assigned), *(entry.guid for entry in unseen)}
     result = {
         entry.guid: entry
         if entry.gone is not None or entry.guid in here
@@ -344,8 +361,9 @@ def remembered(
         # What is as it was is held once.
         result[one.guid] = old if old is not None and now == old else now
         before[flashcard.path] = one.guid
-    result |= {entry.guid: entry for entry in unseen}
-    return tuple(result[guid] for guid in sorted(result))
+    ledger = tuple([result[guid] for guid in sorted(result)])
+    same = len(ledger) == len(entries) and all(map(is_, ledger, entries))
+    return tuple(entries) if same else ledger
 
 
 def reviews_of(flashcard: Flashcard) -> tuple[str, ...]:
