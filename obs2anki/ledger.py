@@ -62,21 +62,20 @@ class Ledger:
     """By GUID."""
     tidy: bool = field(default=True, compare=False)
     """Whether the file is as `save` writes it; else the next save heals it."""
+    content: bytes = field(default=b"", compare=False)
+    """SHA-256 of the tidy file that says this and nothing else; empty = there is none."""
 
 
 @dataclass(slots=True)
 class Memory:
     """The ledger that was read or saved last, for as long as its file says the same."""
 
-    content: bytes = b""
-    """Digest of what the file holds."""
     ledger: Ledger | None = None
 
     def of(self, content: bytes) -> Ledger | None:
-        """The ledger that has this content, if it is remembered."""
-        if self.ledger is None or _digest(content) != self.content:
-            return None
-        return self.ledger
+        """The ledger of the file that has this digest, if it is remembered."""
+        known = self.ledger
+        return known if known is not None and known.content == content else None
 
 
 # ---------------------------------------------------------------- reading
@@ -93,13 +92,14 @@ def read(file: Path, memory: Memory | None = None) -> Ledger | None:
     if announced is None:
         return known
     if known is None:
-        return replace(announced, tidy=False)
+        return replace(announced, tidy=False, content=b"")
     entries = {entry.guid: entry for entry in known.entries}
     for entry in announced.entries:
         # A ledger that has come from another computer since may know of later changes.
         if entry.guid not in entries or entry.mod >= entries[entry.guid].mod:
             entries[entry.guid] = entry
-    return replace(known, entries=tuple(entries[guid] for guid in sorted(entries)), tidy=False)
+    merged = tuple(entries[guid] for guid in sorted(entries))
+    return replace(known, entries=merged, tidy=False, content=b"")
 
 
 def _read(file: Path, memory: Memory | None = None) -> Ledger | None:
@@ -117,11 +117,14 @@ def _read(file: Path, memory: Memory | None = None) -> Ledger | None:
             f"The ledger {file} cannot be read ({error.strerror or error}), so nothing was "
             "exported. Mend that, or bring back an earlier one."
         ) from error
-    known = None if memory is None else memory.of(content)
+    digest = _digest(content)
+    known = None if memory is None else memory.of(digest)
     if known is None:
         known = _as_saved(content) or _as_found(file, _decoded(file, content))
+        if known.tidy:
+            known = replace(known, content=digest)
         if memory is not None:
-            memory.content, memory.ledger = _digest(content), known
+            memory.ledger = known
     return known
 
 
@@ -160,7 +163,8 @@ def _as_found(file: Path, text: str) -> Ledger:
             entries[entry.guid] = (entry.mod, line, entry)
     body = [line for line in lines[1:] if line]
     guids = list(entries)
-    tidy = len(body) == len(guids) and guids == sorted(guids) and "\r" not in text
+    in_order = _is_header(lines[0]) and guids == sorted(guids)
+    tidy = in_order and len(body) == len(guids) and "\r" not in text
     return Ledger(
         namespace=str(header.get("namespace", "")),
         vault=str(header.get("vault", "")),
@@ -458,15 +462,18 @@ def save(
     root: Path,
     memory: Memory | None = None,
     announced: bytes | None = None,
-) -> None:
+) -> bytes:
     """Put `ledger` into `file`, whole or not at all; an equal one is not touched.
 
-    `announced` is what `announce` has answered, if it was asked for this ledger. Raises
+    `announced` is what `announce` has answered, if it was asked for this ledger. Answers a digest
+    of what the file holds from now on, which is the `content` of who reads it. Raises
     Obs2ankiError where it cannot be written, or where the vault `root` is not there any more; the
     file that was there is then as it was.
     """
-    is_there = announced is not None and _digest_of(_next(file)) == announced
-    content = None if is_there else content_of(ledger)
+    content: bytes | bytearray | None = None  # it is there already
+    if announced is None or _digest_of(_next(file)) != announced:
+        content = content_of(ledger)
+        announced = _digest(content)
     remedy = "export again; until then the deck is newer than the ledger."
     with _sentences(file, root, remedy):
         _aside(file).unlink(missing_ok=True)  # of a run that was killed
@@ -481,8 +488,8 @@ def save(
                 _replace(file, content)
         _next(file).unlink(missing_ok=True)
     if memory is not None:
-        memory.content = announced if announced and content is None else _digest(content or b"")
-        memory.ledger = ledger
+        memory.ledger = replace(ledger, tidy=True, content=announced)
+    return announced
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -253,6 +254,36 @@ def test_a_ledger_that_says_the_same_is_read_once_in_a_process(tmp_path: Path) -
     assert ledger.read(file, memory) == some(replace(ENTRY, mod=5))
     file.unlink()
     assert ledger.read(file, memory) is None
+
+
+@given(ledgers, st.booleans())
+def test_a_tidy_ledger_knows_the_digest_of_its_file(one: Ledger, is_announced: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root, file = Path(folder), Path(folder) / "ledger.jsonl"
+        word = ledger.announce(file, one, root) if is_announced else None
+        saved = ledger.save(file, one, root, announced=word)
+        again = ledger.save(file, one, root)
+        found = ledger.read(file)
+        assert found is not None
+        assert saved == again == found.content == hashlib.sha256(file.read_bytes()).digest()
+
+
+def test_a_ledger_that_no_tidy_file_tells_has_no_digest(tmp_path: Path) -> None:
+    file, other = tmp_path / "ledger.jsonl", replace(ENTRY, guid=Guid("b"))
+    both = [*lines_of(some(ENTRY)), lines_of(some(other))[1]]
+    for untidy in ("\n".join((*both, both[1])), "\r\n".join(both), "\n".join(both[::-1])):
+        file.write_bytes(untidy.encode())
+        found = ledger.read(file)
+        assert found is not None
+        assert (found, found.content) == (some(ENTRY, other), b"")
+    file.unlink()
+    ledger.announce(file, some(ENTRY), tmp_path)
+    announced = ledger.read(file)
+    ledger._replace(file, ledger.content_of(some(other)))
+    merged = ledger.read(file)
+    assert announced is not None and merged is not None
+    assert (announced, announced.content) == (some(ENTRY), b"")
+    assert (merged, merged.content) == (some(ENTRY, other), b"")
 
 
 # ---------------------------------------------------------------- what cannot be understood
