@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import Annotated, Literal, NewType, Protocol
 
 import msgspec
 
@@ -329,23 +329,36 @@ class Media(Value, frozen=True):
 # ---------------------------------------------------------------- what is remembered
 
 
+LAST_INSTANT = 253402300799
+"""The end of the year 9999: beyond it a clock, or somebody, was wrong."""
+
+LAST_ORDINAL = 499
+"""Anki knows cloze numbers 1 to 500."""
+
+Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT)]
+"""Seconds since the epoch."""
+
+
 class Ordinal(Value, frozen=True):
     """An ordinal (0-based) of a cloze note, and what its card asked last.
 
     It is never given to another deletion, so it stays when its deletion has left.
     """
 
-    ordinal: int
+    ordinal: Annotated[int, msgspec.Meta(ge=0, le=LAST_ORDINAL)]
     digest: str
     """Of the answers that the card asks for."""
-    gone: bool = False
-    """Whether no deletion has it any more."""
+    gone: bool | Literal[1] = False
+    """Whether no deletion has it any more, for which the ledger's file has a 1."""
 
 
-class Entry(Value, frozen=True):
-    """What the ledger remembers of a flashcard: enough to know it again after an edit."""
+class Entry(Value, frozen=True, array_like=False, forbid_unknown_fields=True, omit_defaults=True):
+    """What the ledger remembers of a flashcard: enough to know it again after an edit.
 
-    guid: Guid
+    These are, in their order, the names and the values of a line of the ledger's file.
+    """
+
+    guid: Annotated[Guid, msgspec.Meta(min_length=1)]
     type: FlashcardType
     path: VaultPath
     deck: DeckName
@@ -354,25 +367,39 @@ class Entry(Value, frozen=True):
     question: str
     """Normalised, at most 200 characters."""
     answer: str
-    question_digest: str
-    """Of the whole question."""
-    answer_digest: str
-    context_digest: str
-    """Of the headings above it."""
+    digest: tuple[str, str]
+    """Of the whole question, and of the whole answer."""
+    context: str
+    """Digest of the headings above it."""
     after: Guid | None
     """The flashcard before it in its document."""
     reviews: tuple[str, ...]
     """As of the last change of its content, a text for each card; empty = never reviewed."""
     content: str
     """Digest of fields, tags and media; empty if it never became a note."""
-    mod: int
-    """Seconds since the epoch: when its content last changed."""
-    seen: int
-    """Seconds since the epoch: when it was first seen."""
+    mod: Instant
+    """When its content last changed."""
+    seen: Instant
+    """When it was first seen."""
     ordinals: tuple[Ordinal, ...] = ()
     """Of a cloze note, those of deletions that have left included."""
     gone: date | None = None
     """The day on which it was found to have left the vault."""
+
+    @property
+    def question_digest(self) -> str:
+        """Of the whole question."""
+        return self.digest[0]
+
+    @property
+    def answer_digest(self) -> str:
+        """Of the whole answer."""
+        return self.digest[1]
+
+    @property
+    def context_digest(self) -> str:
+        """Of the headings above it."""
+        return self.context
 
 
 # ---------------------------------------------------------------- what is to be said

@@ -27,20 +27,23 @@ from datetime import date
 from itertools import islice
 from operator import lt
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
+from msgspec import structs
 
-from obs2anki.data import DeckName, Entry, FlashcardType, Guid, Ordinal, VaultPath
+from obs2anki.data import (
+    LAST_INSTANT,
+    LAST_ORDINAL,
+    DeckName,
+    Entry,
+    FlashcardType,
+    Guid,
+    Ordinal,
+    VaultPath,
+)
 from obs2anki.diagnostics import FULL, Obs2ankiError
 
 VERSION = 1
-
-LAST_INSTANT = 253402300799
-"""The end of the year 9999: beyond it a clock, or somebody, was wrong."""
-
-LAST_ORDINAL = 499
-"""Anki knows cloze numbers 1 to 500."""
 
 PATIENCE = 120
 """Seconds to wait for another obs2anki that is at work on the same ledger."""
@@ -128,21 +131,23 @@ def _read(file: Path, memory: Memory | None = None) -> Ledger | None:
     return known
 
 
-def _as_saved(content: bytes | bytearray) -> Ledger | None:
+def _as_saved(content: bytes) -> Ledger | None:
     """The ledger that `save` has written; None if something else has been at the file since."""
-    first, _, rest = content.partition(b"\n")
-    if b"\r" in content or not first.startswith(_OPENER.encode()) or content[-1:] != b"\n":
+    first = content.find(b"\n") + 1
+    if b"\r" in content or not content.startswith(_OPENER.encode()) or content[-1:] != b"\n":
         return None
     try:
-        header = _HEADER.decode(first)
-        entries = tuple(map(_of_written, _DECODER.decode_lines(rest)))
+        header = _HEADER.decode(content[:first])
+        entries = tuple(_DECODER.decode_lines(memoryview(content)[first:]))
     except (ValueError, TypeError):
         return None
     # JSON may be broken into lines anywhere; `save` does so before and after each entry.
-    if not len(entries) == rest.count(b"\n") == content.count(b'\n{"guid":'):
+    if not len(entries) == content.count(b"\n", first) == content.count(b'\n{"guid":'):
         return None
     guids = [entry.guid for entry in entries]
     if header.obs2anki != VERSION or not all(map(lt, guids, islice(guids, 1, None))):
+        return None
+    if not all(_is_each_once(entry.ordinals) for entry in entries if entry.ordinals):
         return None
     return Ledger(header.namespace, header.vault, entries)
 
@@ -173,7 +178,7 @@ def _as_found(file: Path, text: str) -> Ledger:
     )
 
 
-def _decoded(file: Path, content: bytes | bytearray) -> str:
+def _decoded(file: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -244,70 +249,28 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
 
 _HEADER = msgspec.json.Decoder(_Header)
 
-_Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT)]
-
-
-class _Written(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A line as `save` writes it."""
-
-    guid: Annotated[str, msgspec.Meta(min_length=1)]
-    type: FlashcardType
-    path: str
-    deck: str
-    tags: tuple[str, ...]
-    block_id: str | None
-    question: str
-    answer: str
-    digest: tuple[str, str]
-    context: str
-    after: str | None
-    reviews: tuple[str, ...]
-    content: str
-    mod: _Instant
-    seen: _Instant
-    ordinals: tuple[tuple[int | str, ...], ...] = ()
-    gone: str | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Written)
+_DECODER = msgspec.json.Decoder(Entry)
 _ENCODER = msgspec.json.Encoder()
 
 
 def _entry(file: Path, number: int, line: str) -> Entry:
     """The entry that a line tells; what `save` has written is read in a tenth of the time."""
     try:
-        return _of_written(_DECODER.decode(line))
+        entry = _DECODER.decode(line)
     except (ValueError, TypeError):
         return _any_entry(file, number, line)  # an older version left something out, or it broke
+    return entry if _is_each_once(entry.ordinals) else _any_entry(file, number, line)
 
 
-def _of_written(told: _Written) -> Entry:
-    return Entry(
-        Guid(told.guid),
-        told.type,
-        VaultPath(told.path),
-        DeckName(told.deck),
-        told.tags,
-        told.block_id,
-        told.question,
-        told.answer,
-        told.digest[0],
-        told.digest[1],
-        told.context,
-        None if told.after is None else Guid(told.after),
-        told.reviews,
-        told.content,
-        told.mod,
-        told.seen,
-        _ordinals([list(ordinal) for ordinal in told.ordinals]) if told.ordinals else (),
-        None if told.gone is None else date.fromisoformat(told.gone),
-    )
+def _is_each_once(ordinals: Sequence[Ordinal]) -> bool:
+    """Whether no ordinal stands there twice: two deletions must never become one card."""
+    return len({one.ordinal for one in ordinals}) == len(ordinals)
 
 
 def _any_entry(file: Path, number: int, line: str) -> Entry:
     value = _object(file, number, line)
     try:
-        question_digest, answer_digest = _texts(value["digest"])
+        question, answer = _texts(value["digest"])
         return Entry(
             guid=Guid(_name(value["guid"])),
             type=FlashcardType(_text(value["type"])),
@@ -317,9 +280,8 @@ def _any_entry(file: Path, number: int, line: str) -> Entry:
             block_id=_maybe(value.get("block_id")),
             question=_text(value["question"]),
             answer=_text(value["answer"]),
-            question_digest=question_digest,
-            answer_digest=answer_digest,
-            context_digest=_text(value.get("context", "")),
+            digest=(question, answer),
+            context=_text(value.get("context", "")),
             after=None if (after := _maybe(value.get("after"))) is None else Guid(after),
             reviews=_texts(value.get("reviews", [])),
             content=_text(value["content"]),
@@ -383,45 +345,31 @@ def _ordinals(value: object) -> tuple[Ordinal, ...]:
 # ---------------------------------------------------------------- writing
 
 
-def content_of(ledger: Ledger) -> bytes | bytearray:
+def content_of(ledger: Ledger) -> bytes:
     """The ledger as its file holds it."""
-    content = bytearray()  # which holds a large one only once
-    _write(_Header(VERSION, ledger.namespace, ledger.vault), content)
-    for entry in ledger.entries:
-        _write(_told(entry), content)
-    return content
-
-
-def _told(entry: Entry) -> _Written:
-    return _Written(
-        entry.guid,
-        entry.type,
-        entry.path,
-        entry.deck,
-        entry.tags,
-        entry.block_id,
-        entry.question,
-        entry.answer,
-        (entry.question_digest, entry.answer_digest),
-        entry.context_digest,
-        entry.after,
-        entry.reviews,
-        entry.content,
-        entry.mod,
-        entry.seen,
-        tuple([(o.ordinal, o.digest, *((1,) if o.gone else ())) for o in entry.ordinals]),
-        None if entry.gone is None else entry.gone.isoformat(),
-    )
-
-
-def _write(one: _Header | _Written, content: bytearray) -> None:
-    """Add a line of JSON; in ASCII if it holds half a pair of surrogates, as a name may."""
-    end = len(content)
+    header = _Header(VERSION, ledger.namespace, ledger.vault)
+    lines: list[_Header | Entry] = [header]
+    lines += [_told(entry) if entry.ordinals else entry for entry in ledger.entries]
     try:
-        _ENCODER.encode_into(one, content, end)
+        return _ENCODER.encode_lines(lines)
     except UnicodeEncodeError:
-        content[end:] = json.dumps(msgspec.to_builtins(one), separators=(",", ":")).encode()
-    content += b"\n"
+        return b"".join([_line(one) for one in lines])
+
+
+def _told(entry: Entry) -> Entry:
+    """An entry whose ordinals are as the file has them: without what goes without saying."""
+    ordinals = [
+        (o.ordinal, o.digest, 1) if o.gone else (o.ordinal, o.digest) for o in entry.ordinals
+    ]
+    return structs.replace(entry, ordinals=ordinals)
+
+
+def _line(one: _Header | Entry) -> bytes:
+    """A line of JSON; in ASCII if it holds half a pair of surrogates, as a name may."""
+    try:
+        return _ENCODER.encode(one) + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(one), separators=(",", ":")).encode() + b"\n"
 
 
 def _attributes(file: Path) -> str:
@@ -429,7 +377,7 @@ def _attributes(file: Path) -> str:
     return f"{file.name} merge=union\n"
 
 
-def _digest(content: bytes | bytearray) -> bytes:
+def _digest(content: bytes) -> bytes:
     """A short name for what a file holds, by which `announce` and `save` understand each other."""
     return hashlib.sha256(content).digest()
 
@@ -470,7 +418,7 @@ def save(
     Obs2ankiError where it cannot be written, or where the vault `root` is not there any more; the
     file that was there is then as it was.
     """
-    content: bytes | bytearray | None = None  # it is there already
+    content: bytes | None = None  # it is there already
     if announced is None or _digest_of(_next(file)) != announced:
         content = content_of(ledger)
         announced = _digest(content)
@@ -526,7 +474,7 @@ def _digest_of(file: Path) -> bytes:
     return b""
 
 
-def _holds(file: Path, content: bytes | bytearray) -> bool:
+def _holds(file: Path, content: bytes) -> bool:
     with suppress(FileNotFoundError):
         return file.stat().st_size == len(content) and file.read_bytes() == content
     return False
@@ -542,7 +490,7 @@ def _aside(file: Path) -> Path:
     return file.with_name(f".{file.name}.tmp")
 
 
-def _replace(file: Path, content: bytes | bytearray, place: Path | None = None) -> None:
+def _replace(file: Path, content: bytes, place: Path | None = None) -> None:
     """Write aside, bring it to the disk, then take the file's place, or another beside it."""
     aside = _aside(file)
     aside.unlink(missing_ok=True)

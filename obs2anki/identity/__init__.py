@@ -275,7 +275,7 @@ def settled(
     done = {entry.guid for entry in known.values()}
     for entry in entries:
         if entry.gone is None and entry.guid not in done:
-            then[entry.path][entry.question_digest, entry.answer_digest] = entry
+            then[entry.path][entry.digest] = entry
             live[entry.path] += 1
     result: dict[int, Entry] = {}
     for path, group in groupby(_open(flashcards, known), key=lambda at: flashcards[at].path):
@@ -346,8 +346,7 @@ def remembered(
             flashcard.anchor,
             one.key.question[:REMEMBERED],
             one.key.answer[:REMEMBERED],
-            one.key.question_digest,
-            one.key.answer_digest,
+            one.key.texts,
             _beneath(flashcard.context),
             before.get(flashcard.path),
             # A review is no change: it must not make the ledger differ every day.
