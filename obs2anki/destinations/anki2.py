@@ -20,16 +20,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import genanki
 
 from obs2anki.ankitext import clean_deck, clean_tag
-from obs2anki.data import Card, CardState, DeckName, Note, Notetype, Plan, Scheduling
-from obs2anki.destinations.contents import Contents, Filled, Tally
+from obs2anki.data import CardState, DeckName, Note, Notetype, Plan, Scheduling
+from obs2anki.destinations.contents import CARD, Contents, Filled, Tally, told, told_of_card
 from obs2anki.diagnostics import Obs2ankiError
-from obs2anki.notetypes import DEFINITIONS, MOD, Field, Template
+from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD, Field, Template
 
 FIRST_DAY = date(2014, 9, 19)
 """Day 0 of the collection: Anki counts due days from the collection's creation."""
@@ -47,6 +48,10 @@ TYPE_AND_QUEUE = {
     CardState.RELEARNING: (3, 1),
 }
 """Anki's numbers. A card in learning waits for an instant, as those do that Anki made itself."""
+
+REVIEW = CardState.REVIEW
+
+_FIRST_ORDINAL = FIRST_DAY.toordinal()
 
 Row = tuple[int | str, ...]
 
@@ -142,21 +147,15 @@ def database(plan: Plan, filled: Filled | None = None) -> Database:
 # ---------------------------------------------------------------- rows
 
 
-def note_row(note: Note, note_id: int, notetype_id: int) -> Row:
-    """The row of table `notes`; Anki works out sort field and checksum when it imports."""
-    return (
-        note_id,
-        note.guid,
-        notetype_id,
-        note.mod,
-        -1,  # usn: not yet synchronised
-        _tags_text(note.tags),
-        "\x1f".join(note.fields),
-        note.fields[0],  # sort field
-        0,  # csum
-        0,  # flags
-        "",  # data
-    )
+NOTES = "INSERT INTO notes VALUES (?, ?, ?, ?, -1, ?, ?, ?, 0, 0, '')"
+"""Usn -1: not yet synchronised. Anki works out sort field and checksum when it imports."""
+
+CARDS = f"""
+    INSERT INTO cards (id, nid, mod, usn, {", ".join(CARD)})
+    VALUES (?, ?, ?, -1, {", ".join("?" * len(CARD))})
+"""
+
+REVLOG = "INSERT INTO revlog VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @lru_cache(maxsize=10_000)  # many notes have the same tags
@@ -166,22 +165,16 @@ def _tags_text(tags: tuple[str, ...]) -> str:
     return f" {' '.join(kept[key] for key in sorted(kept))} " if kept else ""
 
 
-def card_row(
-    card: Card, note: Note, card_id: int, note_id: int, deck_id: int, log: Row | None
-) -> Row:
-    """The row of table `cards`; `log` is its row of table `revlog`, if any."""
-    scheduling = card.scheduling
+def _scheduled(scheduling: Scheduling, position: int, log: Row | None) -> Row:
+    """What a card's row says of its scheduling, in the order of `contents.CARD`, from type on.
+
+    `position` is the place of its note; `log` is its row of table `revlog`, if any.
+    """
     kind, queue = TYPE_AND_QUEUE[scheduling.state]
-    due = scheduling.due_at or note.position  # the place in the queue of a card that is new
-    if scheduling.state is CardState.REVIEW and scheduling.due is not None:
-        due = (scheduling.due - FIRST_DAY).days
+    due = scheduling.due_at or position  # the place in the queue of a card that is new
+    if scheduling.state is REVIEW and scheduling.due is not None:
+        due = scheduling.due.toordinal() - _FIRST_ORDINAL
     return (
-        card_id,
-        note_id,
-        deck_id,
-        card.ordinal,
-        note.mod,
-        -1,  # usn: not yet synchronised
         kind,
         queue,
         due,
@@ -199,16 +192,15 @@ def card_row(
 
 def _card_data(scheduling: Scheduling, log: Row | None) -> str:
     """Anki's JSON of what else it knows: last review time, and FSRS memory if it is known."""
-    known: list[str] = []
+    known = ""
     if scheduling.stability is not None and scheduling.difficulty is not None:
         # Anki keeps as many digits, and rewrites a card that has more.
-        known.append(f'"s":{round(scheduling.stability, 4)}')
-        known.append(f'"d":{round(scheduling.difficulty, 3)}')
+        known = f'"s":{round(scheduling.stability, 4)},"d":{round(scheduling.difficulty, 3)},'
     # Where it differs from the log's, Check Database asks for a one-way sync.
     last_review = scheduling.last_review if log is None else int(log[0]) // 1000
     if last_review is not None:
-        known.append(f'"lrt":{last_review}')
-    return f"{{{','.join(known)}}}" if known else ""
+        return f'{{{known}"lrt":{last_review}}}'
+    return f"{{{known[:-1]}}}" if known else ""
 
 
 # ---------------------------------------------------------------- genanki's package, taught
@@ -221,7 +213,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         """`plan` keeps its promises, else ValueError; `filled` is as for `database`."""
         super().__init__(deck_or_decks=[])
         _refuse_broken_promises(plan)
-        self.notes = plan.notes
+        self.notes = sorted(plan.notes, key=attrgetter("created", "position"))
         self.rollover = plan.rollover
         self.logged = plan.revlog
         self.deck_by_name = decks(plan.notes)
@@ -238,56 +230,53 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         super().write_to_db(cursor, timestamp, id_gen)  # the tables, and an empty collection
         self._describe(cursor, timestamp)
         with _indexed_later(cursor):
-            self._fill(cursor)
+            note_ids = list(ascending([note.created * 1000 for note in self.notes]))
+            card_ids = list(
+                ascending([note.created * 1000 for note in self.notes for _ in note.cards])
+            )
+            logs = self._logs(card_ids) if self.logged else {}
+            cursor.executemany(NOTES, self._note_rows(note_ids))
+            cursor.executemany(CARDS, self._card_rows(note_ids, card_ids, logs))
+            cursor.executemany(REVLOG, logs.values())
 
-    def _fill(self, cursor: sqlite3.Cursor) -> None:
-        notes = sorted(self.notes, key=lambda note: (note.created, note.position))
-        note_ids = list(ascending(note.created * 1000 for note in notes))
-        cards = [
-            (note_id, note, card)
-            for note_id, note in zip(note_ids, notes, strict=True)
-            for card in note.cards
-        ]
-        card_ids = list(ascending(note.created * 1000 for _, note, _ in cards))
-        schedulings = [card.scheduling for _, _, card in cards]
-        log_ids = _log_ids(schedulings) if self.logged else {}
-        deck_ids = {name: deck.deck_id for name, deck in self.deck_by_name.items()}
+    def _note_rows(self, ids: Iterable[int]) -> Iterator[Row]:
         notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
-        _insert(cursor, "notes", self._note_rows(notes, note_ids, notetype_ids))
-        logs = {i: _log_row(id_, card_ids[i], schedulings[i]) for i, id_ in log_ids.items()}
-        _insert(cursor, "cards", self._card_rows(cards, card_ids, deck_ids, logs))
-        _insert(cursor, "revlog", logs.values())
-
-    def _note_rows(
-        self, notes: Iterable[Note], ids: Iterable[int], notetype_ids: Mapping[Notetype, int]
-    ) -> Iterator[Row]:
         before = self.filled or {}
         now: Filled = {}
-        for note_id, note in zip(ids, notes, strict=True):
-            row = note_row(note, note_id, notetype_ids[note.notetype])
-            known = before.get(note.guid)
+        for note_id, note in zip(ids, self.notes, strict=True):
+            guid, notetype_id = note.guid, notetype_ids[note.notetype]
+            tags, fields = _tags_text(note.tags), "\x1f".join(note.fields)
+            known = before.get(guid)
             if known is None or known[0] is not note:
-                known = note, self.tally.note(row)
-            self.tally.notes[note.guid] = known[1]
+                known = note, told(note.mod, notetype_id, tags, fields)
+            self.tally.notes[guid] = known[1]
             if self.filled is not None:
-                now[note.guid] = known
-            yield row
+                now[guid] = known
+            yield note_id, guid, notetype_id, note.mod, tags, fields, note.fields[0]
         if self.filled is not None:
             self.filled.clear()
             self.filled.update(now)
 
     def _card_rows(
-        self,
-        cards: Iterable[tuple[int, Note, Card]],
-        ids: Iterable[int],
-        deck_ids: Mapping[DeckName, int],
-        logs: Mapping[int, Row],
+        self, note_ids: Iterable[int], card_ids: Iterable[int], logs: Mapping[int, Row]
     ) -> Iterator[Row]:
-        for index, (card_id, (note_id, note, card)) in enumerate(zip(ids, cards, strict=True)):
-            log = logs.get(index)
-            row = card_row(card, note, card_id, note_id, deck_ids[note.deck], log)
-            self.tally.card(note.guid, row, log)
-            yield row
+        deck_ids = {name: deck.deck_id for name, deck in self.deck_by_name.items()}
+        cards, ids = self.tally.cards, iter(card_ids)
+        for note_id, note in zip(note_ids, self.notes, strict=True):
+            guid, mod, position, deck_id = note.guid, note.mod, note.position, deck_ids[note.deck]
+            for card, card_id in zip(note.cards, ids, strict=False):
+                log = logs.get(card_id)
+                row = deck_id, card.ordinal, *_scheduled(card.scheduling, position, log)
+                cards.append(told_of_card(guid, row, log))
+                yield card_id, note_id, mod, *row
+
+    def _logs(self, card_ids: Sequence[int]) -> dict[int, Row]:
+        """The row of table `revlog` by the id of each card that has been reviewed."""
+        schedulings = [card.scheduling for note in self.notes for card in note.cards]
+        return {
+            card_ids[index]: _log_row(log_id, card_ids[index], schedulings[index])
+            for index, log_id in _log_ids(schedulings).items()
+        }
 
     def _describe(self, cursor: sqlite3.Cursor, timestamp: float) -> None:
         """Fill the one row of `col`: settings, notetypes and decks."""
@@ -312,15 +301,18 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
 
 
 def _refuse_broken_promises(plan: Plan) -> None:
-    times = Counter(note.guid for note in plan.notes)
-    for guid, count in times.items():
-        if not guid.strip() or count > 1:
-            raise ValueError(f"The plan holds {count} notes with the GUID {guid!r}.")
+    guids = [note.guid for note in plan.notes]
+    if len(set(guids)) != len(guids) or not all(map(str.strip, guids)):
+        guid, count = next(
+            (guid, count) for guid, count in Counter(guids).items() if count > 1 or not guid.strip()
+        )
+        raise ValueError(f"The plan holds {count} notes with the GUID {guid!r}.")
     for note in plan.notes:
-        ordinals = [card.ordinal for card in note.cards]
-        if not ordinals or len(ordinals) != len(set(ordinals)):
-            raise ValueError(f"The note {note.guid!r} has the cards {ordinals}.")
-        if len(note.fields) != len(DEFINITIONS[note.notetype].fields):
+        if len(note.cards) != 1:
+            ordinals = [card.ordinal for card in note.cards]
+            if not ordinals or len(ordinals) != len(set(ordinals)):
+                raise ValueError(f"The note {note.guid!r} has the cards {ordinals}.")
+        if len(note.fields) != len(FIELDS[note.notetype]):
             raise ValueError(f"The note {note.guid!r} has {len(note.fields)} fields.")
     for media in plan.media:
         if media.name in ("", ".", "..") or "/" in media.name:
@@ -375,11 +367,6 @@ def _indexed_later(cursor: sqlite3.Cursor) -> Iterator[None]:
         cursor.execute(definition)
 
 
-def _insert(cursor: sqlite3.Cursor, table: str, rows: Iterable[Row]) -> None:
-    width = len(cursor.execute(f"SELECT * FROM {table} LIMIT 0").description)
-    cursor.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)
-
-
 # ---------------------------------------------------------------- numbers
 
 
@@ -390,7 +377,7 @@ def ascending(wanted: Iterable[int]) -> Iterator[int]:
     """
     last = 0
     for number in wanted:
-        last = max(number, last + 1)
+        last = number if number > last else last + 1
         yield last
 
 

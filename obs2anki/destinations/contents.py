@@ -20,7 +20,7 @@ from obs2anki.data import Guid, Note
 Row = Sequence[Any]
 """A row of one of Anki's tables; that of a file which others made may hold anything."""
 
-_ENCODER = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +49,29 @@ Filled = dict[Guid, tuple[Note, Told]]
 the very same, that need not be worked out again."""
 
 
-@dataclass(slots=True)
+CARD = (
+    *("did", "ord", "type", "queue", "due", "ivl", "factor", "reps", "lapses"),
+    *("left", "odue", "odid", "flags", "data"),
+)
+"""Columns of table `cards` that matter."""
+
+
+def told(mod: int, notetype: object, tags: object, fields: object) -> Told:
+    """What is told of a note: its columns `mod`, `mid`, `tags` and `flds`."""
+    return mod, _digest(_encode((notetype, tags, fields)))
+
+
+def told_of_card(guid: object, card: Row, log: Row | None) -> bytes:
+    """What is told of a card of the note `guid`: its columns `CARD`, and its whole log if any."""
+    return _encode((guid, card, log and (log[0], *log[3:])))
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """Takes note of rows as they go by."""
 
     notes: dict[Guid, Told] = field(default_factory=dict)
     cards: list[bytes] = field(default_factory=list)
-
-    def note(self, row: Row) -> Told:
-        """A row of table `notes`, and what is told of it."""
-        _, guid, notetype, mod, _, tags, fields, *_ = row
-        text = f"{notetype} {tags}\x1f{fields}"
-        told = self.notes[guid] = mod, _digest(text.encode())
-        return told
-
-    def card(self, guid: object, row: Row, log: Row | None) -> None:
-        """A row of table `cards`, the GUID of its note, and its row of table `revlog`, if any."""
-        _, _, deck, ordinal, _, _, *scheduling = row
-        if log is not None:
-            log = (log[0], *log[3:])
-        self.cards.append(_ENCODER.encode((guid, deck, ordinal, scheduling, log)))
 
     def contents(self, connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
         """The contents that these rows are, in the collection that holds them."""
@@ -81,20 +84,18 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-_CARDS = """
-    SELECT guid, revlog.*, cards.* FROM cards
+_CARDS = f"""
+    SELECT guid, {", ".join(f"cards.{column}" for column in CARD)}, revlog.* FROM cards
     JOIN notes ON nid = notes.id LEFT JOIN revlog ON cid = cards.id
 """
-_LOG = 9
-"""Columns of table `revlog`."""
 
 
 def contents(connection: sqlite3.Connection, media: Mapping[str, int]) -> Contents:
     """The contents of a collection. Raises sqlite3.Error or ValueError where it is none."""
     tally = Tally()
-    for row in connection.execute("SELECT * FROM notes"):
-        tally.note(row)
+    for guid, *note in connection.execute("SELECT guid, mod, mid, tags, flds FROM notes"):
+        tally.notes[guid] = told(*note)
     for guid, *row in connection.execute(_CARDS):
-        log = row[:_LOG] if row[0] is not None else None
-        tally.card(guid, row[_LOG:], log)
+        card, log = row[: len(CARD)], row[len(CARD) :]
+        tally.cards.append(told_of_card(guid, card, log if log[0] is not None else None))
     return tally.contents(connection, media)
