@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from obs2anki.data import Cloze, ClozeKind, Deletion
 
@@ -26,6 +26,9 @@ MAX_CARDS = 500
 
 OPEN, BODY, CLOSE = "\ufdd0", "\ufdd1", "\ufdd2"
 """Noncharacters that mark a deletion in a text on its way through Markdown."""
+
+_LONGEST_PLAIN = 100
+"""Characters; a longer pattern, which nobody has, is left to its expression."""
 
 _EXACT_WORK = 2_000_000
 """Up to so many characters times deletions are replaced just as the plugin does it."""
@@ -46,6 +49,48 @@ _Found = tuple[int, str, str, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
+class _Marks:
+    """What stands around a simple cloze, as `==`, `;;` and `==` do in `==answer;;hint==`.
+
+    None of them is empty or holds the end of a line.
+    """
+
+    opening: str
+    before_hint: str
+    closing: str
+
+    def deletions(self, text: str) -> Iterator[_Found]:
+        """What `opening(.+?)(?:before_hint(.+?))?closing` finds where lines end but in one way."""
+        line_end = -1
+        start = text.find(self.opening)
+        while start >= 0:
+            begin = start + len(self.opening)
+            if line_end < begin:
+                line_end = text.find("\n", begin)
+                line_end = len(text) if line_end < 0 else line_end
+            # An answer has a character at least, a hint too.
+            end = closes = text.find(self.closing, begin + 1, line_end)
+            if end < 0:  # nor does anything close what opens further on in this line
+                start = text.find(self.opening, line_end)
+                continue
+            hint = None
+            at = text.find(self.before_hint, begin + 1, end + len(self.before_hint))
+            if at >= 0:
+                begins = at + len(self.before_hint)
+                behind = text.find(self.closing, begins + 1, line_end)
+                if behind >= 0:
+                    end, closes, hint = at, behind, text[begins:behind]
+            after = closes + len(self.closing)
+            yield start, text[start:after], text[begin:end], hint, ""
+            start = text.find(self.opening, after)
+
+
+def _has_odd_line_ends(text: str) -> bool:
+    """Whether lines end in other ways, too, in which they do for JavaScript's dot."""
+    return "\r" in text or "\u2028" in text or "\u2029" in text
+
+
+@dataclass(frozen=True, slots=True)
 class _Matcher:
     """One pattern, ready to find one kind of cloze."""
 
@@ -58,8 +103,12 @@ class _Matcher:
     hint: int
     sequence: int
     """Numbers of the groups; the sequence's is 0 for simple clozes."""
+    marks: _Marks | None
+    """Of a simple cloze that is nothing else: they find it without the expression."""
 
     def search(self, text: str) -> bool:
+        if self.marks is not None and not _has_odd_line_ends(text):
+            return next(self.marks.deletions(text), None) is not None
         return self.may_match(text) and bool(self.regex.search(text))
 
     def may_match(self, text: str) -> bool:
@@ -70,8 +119,13 @@ class _Matcher:
 
     def deletions(self, text: str) -> Iterator[_Found]:
         """Start, raw text, answer, hint and sequence of each match."""
-        if not self.may_match(text):
-            return
+        if self.marks is not None and not _has_odd_line_ends(text):
+            yield from self.marks.deletions(text)
+        elif self.may_match(text):
+            yield from self.matches(text)
+
+    def matches(self, text: str) -> Iterator[_Found]:
+        """`deletions`, as the expression finds them."""
         for match in self.regex.finditer(text):
             sequence = match.group(self.sequence) if self.sequence else ""
             yield (
@@ -83,14 +137,22 @@ class _Matcher:
             )
 
 
-Patterns = tuple[dict[ClozeKind, _Matcher], ...]
+class _Pattern(NamedTuple):
+    """A pattern, by kind of cloze; the kind that has precedence stands first."""
+
+    numbered: _Matcher
+    overlapping: _Matcher
+    simple: _Matcher
+
+
+Patterns = tuple[_Pattern, ...]
 
 # Digits, hint or anything else between brackets; \] is a bracket inside a slot.
 _SLOT = re.compile(r"\[((?:\\\]|[^\]])*)\]")
 _SPECIAL = re.compile(r"[.*+?^${}()|\[\]\\]")
 # JavaScript's dot stops at four line ends, RE2's at one.
 _LAZY = r"([^\n\r\x{2028}\x{2029}]+?)"
-_PRIORITY = (ClozeKind.NUMBERED, ClozeKind.OVERLAPPING, ClozeKind.SIMPLE)
+_LINE_END = re.compile("[\n\r\u2028\u2029]")
 _SEQUENCE = {ClozeKind.NUMBERED: r"(\d+)", ClozeKind.OVERLAPPING: "([ash]+)"}
 _SEQUENCE_ENDS = {ClozeKind.NUMBERED: "[0-9]", ClozeKind.OVERLAPPING: "[ash]"}
 
@@ -102,11 +164,11 @@ def compile_patterns(patterns: tuple[str, ...]) -> tuple[Patterns, tuple[BadPatt
     clozecraft throws for a pattern without a number slot, a hint slot or the word `answer`,
     and the plugin then loads no document at all; here the other patterns stay in force.
     """
-    good: list[dict[ClozeKind, _Matcher]] = []
+    good: list[_Pattern] = []
     bad: list[BadPattern] = []
     for pattern in patterns:
         try:
-            good.append({kind: _matcher(pattern, kind) for kind in ClozeKind})
+            good.append(_Pattern(*(_matcher(pattern, kind) for kind in _READERS)))
         except ValueError as error:
             bad.append(BadPattern(pattern, str(error)))
     return tuple(good), tuple(bad)
@@ -163,7 +225,29 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
         groups["answer"],
         groups["hint"],
         groups.get("sequence", 0),
+        None if sequence else _marks(pattern, outside, number, hint),
     )
+
+
+def _marks(
+    pattern: str, outside: Sequence[str], number: re.Match[str], hint: re.Match[str]
+) -> _Marks | None:
+    """The marks of a pattern like `==[123;;]answer[;;hint]==`, whose simple cloze has no more.
+
+    Then whatever its numbered or overlapping form finds is between the same marks.
+    """
+    opening, between, closing = outside
+    before_hint, _, after_hint = _unbracketed(hint).partition("hint")
+    if (
+        between != "answer"
+        or "answer" in opening
+        or after_hint
+        or not (number.start() < hint.start() and opening and before_hint and closing)
+        or _LINE_END.search(pattern)
+        or len(pattern) > _LONGEST_PLAIN
+    ):
+        return None
+    return _Marks(opening, before_hint, closing)
 
 
 def _slot(pattern: str, holds: re.Pattern[str], wanted: str) -> re.Match[str]:
@@ -184,16 +268,22 @@ def _escape(text: str) -> str:
 # ---------------------------------------------------------------- finding
 
 
+def telling(patterns: Patterns) -> tuple[str, ...]:
+    """One of these stands in any line that a pattern matches in."""
+    return tuple([max(pattern.simple.literals, key=len, default="") for pattern in patterns])
+
+
 def found_in(line: str, patterns: Patterns) -> bool:
     """Whether any pattern matches in this line, which makes its block a cloze flashcard."""
     # The simple form of a pattern matches wherever its numbered or overlapping form does,
-    # unless its slots stand in other places: so all three are asked. What the simple form
+    # unless its slots stand in other places: then all three are asked. What the simple form
     # cannot do without, none of them can.
     for pattern in patterns:
-        if pattern[ClozeKind.SIMPLE].may_match(line):
-            for matcher in pattern.values():
-                if matcher.search(line):
-                    return True
+        if pattern.simple.marks is not None:
+            if pattern.simple.search(line):
+                return True
+        elif pattern.simple.may_match(line) and any(one.search(line) for one in pattern):
+            return True
     return False
 
 
@@ -207,16 +297,16 @@ def parse(text: str, patterns: Patterns) -> tuple[Cloze, str]:
     The kind is the best over all patterns, numbered before overlapping before simple; marks of
     the other kinds stay in the text (clozecraft's ClozeCrafter.getNoteType).
     """
-    for kind in _PRIORITY:
-        found = [one for pattern in patterns for one in pattern[kind].deletions(text)]
+    for place, read in enumerate(_READERS.values()):
+        found = [one for pattern in patterns for one in pattern[place].deletions(text)]
         if found:
-            return _READERS[kind](found)
+            return read(found)
     return NOTHING, ""
 
 
 def _simple(found: list[_Found]) -> tuple[Cloze, str]:
     deletions = tuple(
-        Deletion(raw, answer, hint, (i,) if i < MAX_CARDS else (), start=start)
+        Deletion(raw, answer, hint, (i,) if i < MAX_CARDS else (), (), start)
         for i, (start, raw, answer, hint, _) in enumerate(found)
     )
     too_high = f"{len(found) - MAX_CARDS} of {len(found)} clozes" if len(found) > MAX_CARDS else ""
@@ -256,6 +346,7 @@ def _overlapping(found: list[_Found]) -> tuple[Cloze, str]:
     return Cloze(ClozeKind.OVERLAPPING, deletions, min(longest, MAX_CARDS)), too_high
 
 
+# By precedence, as `_Pattern`.
 _READERS: dict[ClozeKind, Callable[[list[_Found]], tuple[Cloze, str]]] = {
     ClozeKind.NUMBERED: _numbered,
     ClozeKind.OVERLAPPING: _overlapping,

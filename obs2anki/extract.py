@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
@@ -46,6 +46,7 @@ _USUAL = (":::", ";;;", "::", ";;", "||", ">>", "==>", "=>", "->", "\u2192")
 """Separators that people choose, for guessing which one a settings file lacks."""
 
 _SINGLE = (FlashcardType.SINGLE_LINE_BASIC, FlashcardType.SINGLE_LINE_REVERSED)
+_REVERSED = (FlashcardType.SINGLE_LINE_REVERSED, FlashcardType.MULTI_LINE_REVERSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class _Pending:
 
     def longer_than_a_character(self) -> bool:
         """The plugin's `cardText.length > 1`, in UTF-16 units."""
-        return len(self.lines) > 1 or len(self.lines[0].rstrip(SPACE).encode("utf-16-le")) > 2
+        return len(self.lines) > 1 or _units(self.lines[0].rstrip(SPACE)) > 1
 
     @property
     def text(self) -> str:
@@ -146,29 +147,138 @@ class Blocks:
 def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> Blocks:
     """Cut the lines of a document, the frontmatter's blanked, into blocks."""
     result = Blocks()
-    inline = grammar.inline
-    marks, whole_lines = _telling(grammar)
-    pending = _Pending(line=1)
+    rules = _rules(grammar)
+    telling = (*rules.telling, *cloze.telling(patterns))
     index = 0
+    for end in (*[i for i, line in enumerate(lines) if not line], len(lines)):
+        if index < end:
+            paragraph = lines[index:end]
+            text = "\n".join(paragraph)
+            # Most paragraphs are prose or one flashcard. Whatever else they may be, they say so
+            # by one of a few marks.
+            for mark in telling:
+                if mark in text:
+                    if not _paragraph(paragraph, text, index + 1, rules, patterns, result):
+                        while index < end:
+                            index = _stretch(lines, index, grammar, patterns, result)
+                    break
+        index = max(index, end + 1)
+    return result
+
+
+class _Rules(NamedTuple):
+    """What the marks of a grammar say of a whole paragraph."""
+
+    inline: tuple[tuple[str, FlashcardType], ...]
+    marks: tuple[str, ...]
+    """A line with a single-line separator holds one of these."""
+    whole_lines: Mapping[str, FlashcardType]
+    """The multi-line separators."""
+    telling: tuple[str, ...]
+    """A paragraph without these, and without a cloze, is nothing but text."""
+    plain: bool
+    """Whether each empty line ends a block, and no separator is as good as empty."""
+
+
+@lru_cache(maxsize=64)
+def _rules(grammar: Grammar) -> _Rules:
+    inline = [separator for separator, _ in grammar.inline]
+    marks = dict.fromkeys(s for s in inline if not any(o != s and o in s for o in inline))
+    whole_lines = {
+        grammar.multi_line_reversed: FlashcardType.MULTI_LINE_REVERSED,
+        grammar.multi_line: FlashcardType.MULTI_LINE_BASIC,
+    }
+    whole_lines.pop("", None)
+    plain = not grammar.end_marker and all(map(trim, inline))
+    telling = (*marks, "<!--", *whole_lines, "```", "~~~") if plain else ("",)
+    return _Rules(grammar.inline, tuple(marks), whole_lines, telling, plain)
+
+
+def _paragraph(
+    lines: Sequence[str],
+    text: str,
+    number: int,
+    rules: _Rules,
+    patterns: cloze.Patterns,
+    result: Blocks,
+) -> bool:
+    """Cut lines between empty ones, the first being `number`, into blocks; `text` joins them.
+
+    Returns False, having done nothing, if only `_stretch` can tell what they are.
+    """
+    if not rules.plain or "```" in text or "~~~" in text:
+        return False
+    if "<!--" in text and text.count("<!--") > text.count(review.OPENER):
+        return False
+    for mark in rules.marks:
+        if mark in text:
+            return "`" not in text and _single_lines(lines, number, rules, result)
+    kept = [line.rstrip(SPACE) for line in lines]
+    if "" in kept:
+        return False
+    type_, separator = _type(lines, kept, rules, patterns)
+    comments: Sequence[int] = ()
+    if review.OPENER in text:
+        comments = [n for n, line in enumerate(lines, number) if review.OPENER in line]
+    if type_ is None:
+        result.orphans += comments
+        return True
+    text, end_line = "\n".join(kept), number + len(lines) - 1
+    block = Block(type_, separator, text, number, end_line, number, tuple(comments))
+    result.blocks.append(block)
+    return True
+
+
+def _type(
+    lines: Sequence[str], kept: Sequence[str], rules: _Rules, patterns: cloze.Patterns
+) -> tuple[FlashcardType | None, str]:
+    """Type and separator of a block without a single-line separator; `kept` are trimmed lines."""
+    separators = tuple(rules.whole_lines)
+    asking = [place for place, line in enumerate(kept) if line.lstrip(SPACE) in separators]
+    # The last one counts; one that stands first must be longer than a character.
+    if asking and (asking[-1] or _units(kept[0]) > 1):
+        separator = kept[asking[-1]].lstrip(SPACE)
+        return rules.whole_lines[separator], separator
+    for place, line in enumerate(lines):
+        if place not in asking and cloze.found_in(line, patterns):
+            return FlashcardType.CLOZE, ""
+    return None, ""
+
+
+def _single_lines(lines: Sequence[str], number: int, rules: _Rules, result: Blocks) -> bool:
+    """As `_paragraph`, where there is a single-line separator and no code."""
+    made: list[Block] = []
+    place = 0
+    while place < len(lines):
+        text, line = lines[place], number + place
+        found = None
+        for pair in rules.inline:
+            if pair[0] in text:
+                found = pair
+                break
+        if found is None or text.startswith(SR_CALLOUT):
+            return False
+        separator, type_ = found
+        comments = (line,) if review.OPENER in text else ()
+        place += 1
+        if place < len(lines) and lines[place].startswith(review.OPENER):
+            text = f"{text}\n{lines[place]}"
+            comments = (*comments, line + 1)
+            place += 1
+        made.append(Block(type_, separator, text, line, number + place - 1, line, comments))
+    result.blocks += made
+    return True
+
+
+def _stretch(
+    lines: Sequence[str], index: int, grammar: Grammar, patterns: cloze.Patterns, result: Blocks
+) -> int:
+    """Read line by line up to the end of a block; returns the index of the line behind."""
+    inline = grammar.inline
+    pending = _Pending(line=index + 1)
     while index < len(lines):
         line, number = lines[index], index + 1
-        trimmed = line.strip(SPACE)
-        if not trimmed and not pending.lines and not grammar.end_marker:
-            pending.line, pending.cut = number + 1, None
-            index += 1
-            continue
-        # Most lines are prose. Whatever else they may be, they say so by one of a few marks.
-        if trimmed and trimmed not in whole_lines and line[0] not in "<`~":
-            for mark in marks:
-                if mark in line:
-                    break
-            else:
-                pending.append(number, line)
-                if pending.type is None and cloze.found_in(line, patterns):
-                    pending.type = FlashcardType.CLOZE
-                index += 1
-                continue
-        kind, type_, separator = _classify(line, trimmed, grammar, inline)
+        kind, type_, separator = _classify(line, line.strip(SPACE), grammar, inline)
         if kind is LineKind.BLANK and grammar.end_marker and pending.type is not None:
             # With an end marker a blank line belongs to the flashcard. An empty separator,
             # which otherwise is switched off, then takes it for itself.
@@ -183,7 +293,7 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
                 continue
             case LineKind.BLANK | LineKind.END_MARKER:
                 _close(pending, index, result)
-                pending = _Pending(line=number + 1)
+                return number
             case LineKind.SINGLE_LINE if type_:
                 _discard(pending, number, separator, result)
                 begun = pending.own_line if pending.lines else number
@@ -204,17 +314,7 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
                     pending.type = FlashcardType.CLOZE
         index += 1
     _close(pending, len(lines), result)
-    return result
-
-
-@lru_cache(maxsize=64)
-def _telling(grammar: Grammar) -> tuple[tuple[str, ...], frozenset[str]]:
-    """What a line has to hold, and what it has to be as a whole, to be more than text."""
-    separators = [separator for separator, _ in grammar.inline]
-    marks = (s for s in separators if not any(o != s and o in s for o in separators))
-    return tuple(dict.fromkeys(marks)), frozenset(
-        (grammar.end_marker, grammar.multi_line, grammar.multi_line_reversed)
-    )
+    return len(lines)
 
 
 _Classified = tuple[LineKind, FlashcardType | None, str]
@@ -240,6 +340,11 @@ def _classify(
     if line.startswith(("```", "~~~")):
         return LineKind.FENCE, None, ""
     return LineKind.TEXT, None, ""
+
+
+def _units(text: str) -> int:
+    """The length of a text for JavaScript, in units of UTF-16."""
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _blank_inside(grammar: Grammar) -> _Classified:
@@ -398,6 +503,8 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
 
 def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
     """The reviews that no flashcard took, by line."""
+    if not cut.orphans and not cut.swallowed:
+        return ()
     causes = dict.fromkeys(cut.orphans, "orphan") | dict.fromkeys(cut.swallowed, "comment")
     return tuple(
         LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
@@ -432,20 +539,18 @@ def _flashcard(
     grammar: Grammar,
     patterns: cloze.Patterns,
 ) -> tuple[Flashcard, list[Diagnostic]]:
-    left, bare = review.bare(block.text)
-    question = _question(left)
-    same = bare == (left if question.leading_tag else left.rstrip(SPACE))
-    learnt = question if same else _question(bare)
-    sides = _sides(question.text, block)
+    parts = _parts(block)
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
     if block.type is FlashcardType.CLOZE:
-        deletions, too_high = cloze.parse(question.text, patterns)
+        deletions, too_high = cloze.parse(parts.text, patterns)
         if too_high:
             found.append(diagnostics.at("O502", document.path, block.line, too_high))
-    cards = deletions.cards if deletions is not None else 2 if block.type.reversed else 1
-    reviews, problems = _reviews(block, document, cards)
-    found += problems
+    cards = deletions.cards if deletions is not None else 2 if block.type in _REVERSED else 1
+    reviews: tuple[Review | None, ...] = ()
+    if block.comments or "!" in block.text:
+        reviews, problems = _reviews(block, document, cards)
+        found += problems
     if not cards:
         found.append(diagnostics.at("O503", document.path, block.line))
     flashcard = Flashcard(
@@ -453,13 +558,13 @@ def _flashcard(
         document.path,
         block.line,
         block.end_line,
-        sides,
-        tuple(map(shown, sides if learnt.text == question.text else _sides(learnt.text, block))),
+        parts.sides,
+        parts.shown,
         deletions,
-        question.block_id,
-        learnt.block_id or _anchor(learnt.text),
+        parts.block_id,
+        parts.anchor,
         headings,
-        None if grammar.folders_as_decks else question.leading_tag,
+        None if grammar.folders_as_decks else parts.leading_tag,
         (),  # topics and tags are for `decks.place`
         (),
         reviews[:cards],
@@ -472,8 +577,6 @@ def _flashcard(
 def _reviews(
     block: Block, document: Document, cards: int
 ) -> tuple[tuple[Review | None, ...], list[Diagnostic]]:
-    if not block.comments and "!" not in block.text:
-        return (), []
     reviews, unreadable = review.of_text(block.text)
     line = block.comments[0] if block.comments else block.line
     found = [
@@ -506,8 +609,51 @@ def _stands_above(block: Block, document: Document) -> bool:
 # ---------------------------------------------------------------- the parts of a question
 
 
+class _Parts(NamedTuple):
+    """What a block's text is made of; for its sides and block ids see `Flashcard`."""
+
+    text: str
+    """Without review, leading tag and block id (the plugin's QuestionText)."""
+    sides: tuple[str, ...]
+    shown: tuple[str, ...]
+    leading_tag: str | None = None
+    block_id: str | None = None
+    anchor: str | None = None
+
+
+def _parts(block: Block) -> _Parts:
+    left, bare = review.bare(block.text)
+    # Nearly always there is nothing to be taken off but white space.
+    if (
+        "#" in left
+        or "^" in left
+        or review.OPENER in left
+        or SR_CALLOUT in left
+        or left.rstrip(SPACE) != bare
+    ):
+        return _marked_parts(left, bare, block)
+    sides = _sides(bare, block)
+    return _Parts(bare, sides, tuple([side.rstrip() for side in sides]))
+
+
+def _marked_parts(left: str, bare: str, block: Block) -> _Parts:
+    """The parts of a block's text, which `review.bare` has freed of its comments in two ways."""
+    question = _question(left)
+    same = bare == (left if question.leading_tag else left.rstrip(SPACE))
+    learnt = question if same else _question(bare)
+    sides = _sides(question.text, block)
+    return _Parts(
+        question.text,
+        sides,
+        tuple(map(shown, sides if learnt.text == question.text else _sides(learnt.text, block))),
+        question.leading_tag,
+        question.block_id,
+        learnt.block_id or _anchor(learnt.text),
+    )
+
+
 class _Question(NamedTuple):
-    """A block's text without review, leading tag and block id (the plugin's QuestionText)."""
+    """A block's text that was taken apart."""
 
     text: str
     leading_tag: str | None
@@ -544,14 +690,14 @@ def _sides(text: str, block: Block) -> tuple[str, ...]:
     if block.type is FlashcardType.CLOZE:
         return (_without_callout(text),)
     if block.type in _SINGLE:
-        at = text.find(block.separator)
-        if at < 0:
+        front, found, back = text.partition(block.separator)
+        if not found:
             # The separator stood in what was cut; the plugin's substring(-1 + length) remains,
             # counted in UTF-16 units.
             units = len(block.separator.encode("utf-16-le")) - 2
             rest = text.encode("utf-16-le")[units:].decode("utf-16-le", "replace")
             return "", _without_callout_tail(rest)
-        return text[:at], _without_callout_tail(text[at + len(block.separator) :])
+        return front, _without_callout_tail(back)
     lines = text.split("\n")
     at = next((i for i, line in enumerate(lines) if trim(line) == block.separator), -1)
     if at < 0:

@@ -54,17 +54,24 @@ class Unreadable:
 
 def comments(text: str) -> Iterator[tuple[int, int]]:
     """Where each SR comment of `text` begins and ends: up to the first `-->` of its line."""
-    at = text.find(OPENER)
+    found = _comment(text, 0)
+    while found is not None:
+        yield found
+        found = _comment(text, found[1])
+
+
+def _comment(text: str, start: int) -> tuple[int, int] | None:
+    """Where the first SR comment behind `start` begins and ends."""
+    at = text.find(OPENER, start)
     while at >= 0:
         line_end = text.find("\n", at)
         line_end = len(text) if line_end < 0 else line_end
         # The plugin wants at least one character between the two (`.+?`).
         close = text.find(CLOSER, at + len(OPENER) + 1, line_end)
-        if close < 0:
-            at = text.find(OPENER, line_end)
-            continue
-        yield at, close + len(CLOSER)
-        at = text.find(OPENER, close)
+        if close >= 0:
+            return at, close + len(CLOSER)
+        at = text.find(OPENER, line_end)
+    return None
 
 
 def without_comments(text: str) -> str:
@@ -117,7 +124,7 @@ def of_text(text: str) -> tuple[tuple[Review | None, ...], list[Unreadable]]:
     Without a comment the plugin takes `!2024-05-01,3,250` anywhere in the text for a review,
     a form older than comments.
     """
-    first = next(comments(text), None)
+    first = _comment(text, 0)
     if first is not None:
         return of_comment(text[first[0] + len(OPENER) : first[1] - len(CLOSER)])
     if "!" not in text:
@@ -134,15 +141,15 @@ def of_comment(body: str) -> tuple[tuple[Review | None, ...], list[Unreadable]]:
         if segment := trim(part):
             fields = segment.split(",")
             read = _fsrs(*fields) if fields[0] == "fsrs" and len(fields) > 1 else _sm2(*fields)
-            match read:
-                case str():
-                    reviews.append(None)
-                    unreadable.append(Unreadable(segment[:80], read, mended=False))
-                case (review, problem):
-                    reviews.append(review)
-                    unreadable.append(Unreadable(segment[:80], problem, mended=True))
-                case _:
-                    reviews.append(read)
+            if isinstance(read, str):
+                reviews.append(None)
+                unreadable.append(Unreadable(segment[:80], read, mended=False))
+            elif isinstance(read, tuple):
+                mended, problem = read
+                reviews.append(mended)
+                unreadable.append(Unreadable(segment[:80], problem, mended=True))
+            else:
+                reviews.append(read)
     return tuple(reviews), unreadable
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from obs2anki import cloze
@@ -117,5 +117,25 @@ BITS = ("==", ";;", "::", "{", "}", "c", "a", "s", "h", "1", "23", "x", "|", ":"
 @given(st.lists(st.sampled_from(BITS), max_size=12).map("".join))
 def test_the_cheap_first_look_misses_nothing(text: str) -> None:
     patterns, _ = cloze.compile_patterns(ODD_PATTERNS)
-    for matcher in (one for pattern in patterns for one in pattern.values()):
+    for matcher in (one for pattern in patterns for one in pattern):
         assert matcher.may_match(text) or not matcher.regex.search(text)
+    told = any(mark in text for mark in cloze.telling(patterns))
+    assert told or not any(one.regex.search(text) for pattern in patterns for one in pattern)
+
+
+PLAIN_PATTERNS = ("==[123;;]answer[;;hint]==", "{[0]answer[:hint]}", "{{[1::]answer[::hint]}}")
+
+
+@given(st.lists(st.sampled_from(BITS), max_size=16).map("".join))
+@example("==a;;b== ==;;b== ====a==")
+def test_marks_find_what_the_expression_finds(text: str) -> None:
+    patterns, _ = cloze.compile_patterns(PLAIN_PATTERNS)
+    for pattern in patterns:
+        assert pattern.simple.marks is not None
+        assert list(pattern.simple.deletions(text)) == list(pattern.simple.matches(text))
+        found = any(one.regex.search(text) for one in pattern)
+        assert cloze.found_in(text, (pattern,)) == found
+
+
+def test_an_answer_ends_where_a_line_ends_for_javascript() -> None:
+    assert fronts("==a\u2028b== ==c==") == ["==a\u2028b[...]c=="]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from obs2anki import extract
+from obs2anki import cloze, extract, review
 from obs2anki.data import FlashcardType, Sm2Review
 from obs2anki.settings import Grammar, Settings
 from tests import golden_cases, written
@@ -131,3 +133,40 @@ def test_a_tag_on_every_line_is_read_in_one_go() -> None:
 def test_a_tag_line_above_every_flashcard_is_read_in_one_go() -> None:
     text = "".join(f"#v{n}\n\nq v{n};;a\n\n" for n in range(20_000))
     assert len({f.tags for f in written.flashcards(text)}) == 20_000
+
+
+PIECES = (
+    *("Q:: A", "Q::: A", "q", "?", "??", " ? ", "==x==", "`a:: b`", "# h", "> [!sr|card-metadata]"),
+    *("```", "~~~ x", "<!-- x -->", "<!-- x", "-->", "", "", "", " ", "\u00a0", "\x1c", "+", "- x"),
+    *("<!--SR:!2024-05-01,12,230-->", "Q:: A <!--SR:!2024-05-01,12,230-->", "<!--SR:"),
+)
+GRAMMARS = (
+    Grammar(),
+    Grammar(single_line="?", multi_line="q", multi_line_reversed="", single_line_reversed=""),
+    Grammar(end_marker="+", mend=frozenset({"callouts"})),
+    Grammar(end_marker="+", multi_line=""),
+    Grammar(single_line="\u00a0", multi_line="==x==", mend=frozenset({"html-comments"})),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(GRAMMARS))
+@settings(max_examples=400)
+def test_a_paragraph_is_cut_as_its_lines_are(lines: list[str], grammar: Grammar) -> None:
+    patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
+    line_by_line = extract.Blocks()
+    index = 0
+    while index < len(lines):
+        index = extract._stretch(lines, index, grammar, patterns, line_by_line)
+    assert extract.blocks(lines, grammar, patterns) == line_by_line
+
+
+@given(
+    st.lists(st.sampled_from((*PIECES, "#a/b ", " ^id", "\n", "\n", " ")), max_size=8).map("".join),
+    st.sampled_from(FlashcardType),
+)
+def test_a_text_without_marks_is_taken_apart_as_one_with_them(
+    text: str, type_: FlashcardType
+) -> None:
+    separator = "::" if type_ in extract._SINGLE else "?"
+    block = extract.Block(type_, separator, text, 1, 1, 1, ())
+    assert extract._parts(block) == extract._marked_parts(*review.bare(text), block)
