@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import wraps
+from inspect import Parameter, Signature, signature
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
-import click
+import typer
 
 from obs2anki import __version__, settings
 from obs2anki.diagnostics import Obs2ankiError
@@ -44,6 +44,14 @@ STOPPED = 128
 """Plus the number of the signal, as shells count."""
 PIPE_CLOSED = STOPPED + 13
 
+app = typer.Typer(
+    help="Obsidian flashcards into Anki, with their review history.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
 
 class Format(StrEnum):
     """What the output looks like."""
@@ -60,81 +68,61 @@ class ListFormat(StrEnum):
     JSON = "json"
 
 
-class PreferOption(StrEnum):
-    """Whose text stays where both sides were edited."""
-
-    VAULT = "vault"
-    ANKI = "anki"
-
-
-class _OneOf(click.Choice[str]):
-    """A value of an enumeration, by what it stands for."""
-
-    def __init__(self, kind: type[StrEnum]) -> None:
-        super().__init__([one.value for one in kind])
-        self._kind = kind
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> StrEnum:
-        return self._kind(super().convert(value, param, ctx))
-
-
-_PATH = click.Path(path_type=Path, readable=False)
-"""Whether it is there, and can be read, is told in our own words."""
-
-
-class _Argument(click.Argument):
-    """An argument that `--help` explains, as it does options."""
-
-    def __init__(self, names: Sequence[str], /, help: str, **more: Any) -> None:
-        super().__init__(names, required=True, type=_PATH, **more)
-        self.explained = help
-
-
-class _Command(click.Command):
-    """A command that explains its arguments."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        arguments = [one for one in self.get_params(ctx) if isinstance(one, _Argument)]
-        with formatter.section("Arguments"):
-            formatter.write_dl([(one.human_readable_name, one.explained) for one in arguments])
-        super().format_options(ctx, formatter)
-
-
-_vault = click.argument("vault", cls=_Argument, help="The folder of the vault.")
-_output = click.option(
-    *("--output", "-o"),
-    metavar="DECK",
-    type=_PATH,
-    help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
-)
-_stateless = click.option(
-    "--stateless", is_flag=True, help="Neither read nor write the ledger; no note is updated."
-)
-_timezone = click.option(
-    "--timezone",
-    metavar="TZ",
-    help="Your time zone, such as Europe/Lisbon; default: this machine's.",
-)
-_dry_run = click.option("--dry-run", is_flag=True, help="Write nothing; show what would be done.")
-_yes = click.option("--yes", is_flag=True, help="Do it without asking.")
-_prefer = click.option(
-    "--prefer",
-    type=_OneOf(PreferOption),
-    help="Whose text stays where a flashcard was edited in both.",
-)
-
-
-def _format(kind: type[StrEnum]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The option `--format`, and what it may be."""
-    return click.option(
-        *("--format", "format_"),
-        type=_OneOf(kind),
-        default="text",
-        show_default=True,
-        help="How to say it.",
-    )
+Vault = Annotated[
+    Path, typer.Argument(metavar="VAULT", help="The folder of the vault.", readable=False)
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DECK",
+        readable=False,
+        help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
+    ),
+]
+Stateless = Annotated[
+    bool, typer.Option("--stateless", help="Neither read nor write the ledger; no note is updated.")
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone",
+        metavar="TZ",
+        help="Your time zone, such as Europe/Lisbon; default: this machine's.",
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="The Anki profile, where you have several."),
+]
+AnkisFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--collection",
+        metavar="PATH",
+        readable=False,
+        help="Anki's collection.anki2; default: that of your Anki profile.",
+    ),
+]
+SyncServer = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="[URL]",
+        help="AnkiWeb, or the sync server at URL; no Anki is needed here.",
+    ),
+]
+RunningAnki = Annotated[
+    str | None,
+    typer.Option(
+        "--connect",
+        metavar="[URL]",
+        help="The Anki that runs, through its add-on AnkiConnect, here or at URL.",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +147,15 @@ class Where:
         return any(one is not None for one in named)
 
 
+UNNAMED = Where(None, None, None, None)
+"""The Anki of the only profile."""
+
+
 def _named(
-    collection: Path | None, profile: str | None, server: str | None, connect: str | None
+    collection: AnkisFile = None,
+    profile: Profile = None,
+    server: SyncServer = None,
+    connect: RunningAnki = None,
 ) -> Where:
     """The Anki that the options name; a usage error where they name more than one."""
     here = collection is not None or profile is not None
@@ -175,39 +170,39 @@ def _named(
 
 
 def _naming_an_anki(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options that name an Anki; it is handed what they name as `where`."""
+    """A command with the options of `_named`; it is handed what they name as `where`."""
+    naming = signature(_named, eval_str=True).parameters
+    own = signature(command, eval_str=True).parameters
 
-    @click.option(
-        "--collection",
-        metavar="PATH",
-        type=_PATH,
-        help="Anki's collection.anki2; default: that of your Anki profile.",
-    )
-    @click.option("--profile", metavar="NAME", help="The Anki profile, where you have several.")
-    @click.option(
-        "--server",
-        metavar="[URL]",
-        help="AnkiWeb, or the sync server at URL; no Anki is needed here.",
-    )
-    @click.option(
-        "--connect",
-        metavar="[URL]",
-        help="The Anki that runs, through its add-on AnkiConnect, here or at URL.",
-    )
-    @wraps(command)
-    def handed(
-        collection: Path | None,
-        profile: str | None,
-        server: str | None,
-        connect: str | None,
-        **given: object,
-    ) -> None:
-        command(**given, where=_named(collection, profile, server, connect))
+    def handed(**given: object) -> None:
+        named: dict[str, Any] = {name: given.pop(name) for name in naming}
+        command(**given, where=_named(**named))
 
+    told = [
+        one.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, taken in own.items()
+        for one in (naming.values() if name == "where" else (taken,))
+    ]
+    handed.__signature__ = Signature(told)  # type: ignore[attr-defined]  # a function may have one
+    handed.__annotations__ = {one.name: one.annotation for one in told}
+    handed.__name__, handed.__doc__ = command.__name__, command.__doc__
     return handed
 
 
-class Unfit(click.BadParameter):
+class PreferOption(StrEnum):
+    """Whose text stays where both sides were edited."""
+
+    VAULT = "vault"
+    ANKI = "anki"
+
+
+Preference = Annotated[
+    PreferOption | None,
+    typer.Option("--prefer", help="Whose text stays where a flashcard was edited in both."),
+]
+
+
+class Unfit(typer.BadParameter):
     """Options that do not go together; no value of them is wrong."""
 
     def format_message(self) -> str:
@@ -215,66 +210,53 @@ class Unfit(click.BadParameter):
         return self.message
 
 
-class _Commands(click.Group):
-    """The commands, in the order in which people meet them."""
-
-    def list_commands(self, _: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-def _say_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if version:
         _say([f"obs2anki {__version__}\n"], sys.stdout)
-        ctx.exit(DONE)
-
-
-@click.group(cls=_Commands, help="Obsidian flashcards into Anki, with their review history.")
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_say_version,
-    help="Show the version and exit.",
-)
-def app() -> None:
-    """Everything is up to the command."""
+        raise typer.Exit(DONE)
 
 
 # ---------------------------------------------------------------- commands
 
 
-@app.command(cls=_Command)
-@_vault
-@_output
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the deck is out of date.")
-@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be written.")
-@click.option("--strict", is_flag=True, help="Write nothing and exit 1 on any warning or error.")
-@click.option("--exit-code", is_flag=True, help="Exit 1 if the deck or the ledger was written.")
-@_stateless
-@click.option("--no-scheduling", is_flag=True, help="Export every card as new.")
-@click.option("--revlog", is_flag=True, help="Write one review log entry for each reviewed card.")
-@click.option(
-    "--rollover",
-    metavar="H",
-    type=int,
-    help='The hour of "Next day starts at" in your Anki; default: 4.',
-)
-@_timezone
-@_format(Format)
+@app.command()
 def export(
-    vault: Path,
-    output: Path | None,
-    check: bool,
-    dry_run: bool,
-    strict: bool,
-    exit_code: bool,
-    stateless: bool,
-    no_scheduling: bool,
-    revlog: bool,
-    rollover: int | None,
-    timezone: str | None,
-    format_: Format,
+    vault: Vault,
+    output: Output = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if the deck is out of date.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing and exit 1 on any warning or error.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 if the deck or the ledger was written.")
+    ] = False,
+    stateless: Stateless = False,
+    no_scheduling: Annotated[
+        bool, typer.Option("--no-scheduling", help="Export every card as new.")
+    ] = False,
+    revlog: Annotated[
+        bool, typer.Option("--revlog", help="Write one review log entry for each reviewed card.")
+    ] = False,
+    rollover: Annotated[
+        int | None,
+        typer.Option(
+            "--rollover",
+            metavar="H",
+            help='The hour of "Next day starts at" in your Anki; default: 4.',
+        ),
+    ] = None,
+    timezone: Timezone = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
 ) -> None:
     """Write the vault's flashcards to an Anki deck (.apkg)."""
     from obs2anki.request import Request
@@ -296,7 +278,7 @@ def export(
     known = rest.said() if rest is not None else None
     if known is not None:
         _say_both(known)
-        raise click.exceptions.Exit(DONE)
+        raise typer.Exit(DONE)
     from obs2anki import build, report
 
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
@@ -312,38 +294,35 @@ def export(
     if rest is not None:
         rest.keep(outcome, saying)
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
-    raise click.exceptions.Exit(
-        FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE
-    )
+    raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
 
 
-@app.command("watch", cls=_Command)
-@_vault
-@_output
-@click.option(
-    "--poll", is_flag=True, help="Look at the files from time to time: for network drives."
-)
-@click.option(
-    "--interval",
-    metavar="SECONDS",
-    type=click.FloatRange(0.1, 86400),
-    help="How often --poll looks; default: every 2 seconds.",
-)
-@click.option(
-    "--sync", is_flag=True, help="Have Anki itself follow; with -o, write the deck as well."
-)
+@app.command("watch")
 @_naming_an_anki
-@_yes
-@_prefer
 def watch_(
-    vault: Path,
-    output: Path | None,
-    poll: bool,
-    interval: float | None,
-    sync: bool,
-    where: Where,
-    yes: bool,
-    prefer: PreferOption | None,
+    vault: Vault,
+    output: Output = None,
+    poll: Annotated[
+        bool,
+        typer.Option("--poll", help="Look at the files from time to time: for network drives."),
+    ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="SECONDS",
+            min=0.1,
+            max=86400,
+            help="How often --poll looks; default: every 2 seconds.",
+        ),
+    ] = None,
+    sync: Annotated[
+        bool,
+        typer.Option("--sync", help="Have Anki itself follow; with -o, write the deck as well."),
+    ] = False,
+    where: Where = UNNAMED,
+    yes: Yes = False,
+    prefer: Preference = None,
 ) -> None:
     """Export, or sync, after every change in the vault, until Ctrl-C."""
     from obs2anki import build, watch
@@ -429,18 +408,20 @@ def _time() -> str:
     return time.strftime("%H:%M:%S")
 
 
-@app.command("list", cls=_Command)
-@_vault
-@click.option(
-    "--gone",
-    is_flag=True,
-    help="List what has left since it was exported, and how to find it in Anki.",
-)
-@click.option("--stateless", is_flag=True, help="Do not read the ledger.")
-@_timezone
-@_format(ListFormat)
+@app.command("list")
 def list_(
-    vault: Path, gone: bool, stateless: bool, timezone: str | None, format_: ListFormat
+    vault: Vault,
+    gone: Annotated[
+        bool,
+        typer.Option(
+            "--gone", help="List what has left since it was exported, and how to find it in Anki."
+        ),
+    ] = False,
+    stateless: Annotated[bool, typer.Option("--stateless", help="Do not read the ledger.")] = False,
+    timezone: Timezone = None,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
 ) -> None:
     """List what would be exported, or what is gone; nothing is written."""
     from obs2anki import build, listing, report
@@ -460,16 +441,18 @@ def list_(
     _say(_lines(shown), sys.stdout)
 
 
-@app.command(cls=_Command)
-@click.argument(
-    "paths",
-    cls=_Argument,
-    nargs=-1,
-    metavar="PATHS...",
-    help="Documents and folders; the settings are those of the vault that each lies in.",
-)
-@_format(Format)
-def check(paths: tuple[Path, ...], format_: Format) -> None:
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATHS...",
+            readable=False,
+            help="Documents and folders; the settings are those of the vault that each lies in.",
+        ),
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
+) -> None:
     """Tell every finding about documents, and write nothing."""
     from obs2anki import checking, report
 
@@ -492,18 +475,24 @@ def check(paths: tuple[Path, ...], format_: Format) -> None:
             else:
                 _say_findings(one.diagnostics, wording)
         _say(_lines(checking.summary(checked)), sys.stdout)
-    raise click.exceptions.Exit(DONE if checking.only_infos(checked) else FINDINGS)
+    raise typer.Exit(DONE if checking.only_infos(checked) else FINDINGS)
 
 
-@app.command(cls=_Command)
-@_vault
-@click.argument(
-    "source",
-    cls=_Argument,
-    help="An earlier package (.apkg), or Anki's collection (collection.anki2).",
-)
-@_format(ListFormat)
-def adopt(vault: Path, source: Path, format_: ListFormat) -> None:
+@app.command()
+def adopt(
+    vault: Vault,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            readable=False,
+            help="An earlier package (.apkg), or Anki's collection (collection.anki2).",
+        ),
+    ],
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
     """Rebuild a lost ledger from a package, or from Anki."""
     from obs2anki import adoption, build
 
@@ -517,34 +506,31 @@ def adopt(vault: Path, source: Path, format_: ListFormat) -> None:
     _say(_lines(adoption.text(adopted, source, wording)), sys.stdout)
 
 
-@app.command(cls=_Command)
-@_vault
+@app.command()
 @_naming_an_anki
-@_dry_run
-@_yes
-@_prefer
-@click.option(
-    "--reschedule",
-    is_flag=True,
-    help="Schedule anew, as the vault says, what was never answered in Anki.",
-)
-@click.option(
-    "--deck-options",
-    is_flag=True,
-    help="Give Anki's decks the plugin's maximum interval as well.",
-)
-@_timezone
-@_format(ListFormat)
 def sync(
-    vault: Path,
+    vault: Vault,
     where: Where,
-    dry_run: bool,
-    yes: bool,
-    prefer: PreferOption | None,
-    reschedule: bool,
-    deck_options: bool,
-    timezone: str | None,
-    format_: ListFormat,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    prefer: Preference = None,
+    reschedule: Annotated[
+        bool,
+        typer.Option(
+            "--reschedule",
+            help="Schedule anew, as the vault says, what was never answered in Anki.",
+        ),
+    ] = False,
+    deck_options: Annotated[
+        bool,
+        typer.Option(
+            "--deck-options", help="Give Anki's decks the plugin's maximum interval as well."
+        ),
+    ] = False,
+    timezone: Timezone = None,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
 ) -> None:
     """Have Anki follow the vault: add, update, move, suspend."""
     from obs2anki import report, syncing
@@ -582,25 +568,30 @@ def sync(
             synced = syncing.sync(request, session, terms, waiting.watch)
     if known is not None:
         _say_both(known)
-        raise click.exceptions.Exit(DONE)
+        raise typer.Exit(DONE)
     _say_both(saying(synced))
     if still is not None:
         still.keep(synced, saying)
     if synced.applied.refused:
-        raise click.exceptions.Exit(IMPOSSIBLE)
+        raise typer.Exit(IMPOSSIBLE)
     bad = (syncing.Ending.EMPTY, syncing.Ending.DECLINED)
-    raise click.exceptions.Exit(FINDINGS if synced.ending in bad else DONE)
+    raise typer.Exit(FINDINGS if synced.ending in bad else DONE)
 
 
-@app.command(cls=_Command)
-@_vault
+@app.command()
 @_naming_an_anki
-@_dry_run
-@_yes
-@click.option("--force", is_flag=True, help="Delete even more than 200 notes, or a tenth of all.")
-@_format(ListFormat)
 def prune(
-    vault: Path, where: Where, dry_run: bool, yes: bool, force: bool, format_: ListFormat
+    vault: Vault,
+    where: Where,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Delete even more than 200 notes, or a tenth of all."),
+    ] = False,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
 ) -> None:
     """Delete from Anki what has left the vault, with its reviews there."""
     from obs2anki import build, syncing
@@ -619,7 +610,7 @@ def prune(
         _say(syncing.pruned_as_json(pruned), sys.stdout)
     else:
         _say(_lines(syncing.pruned_as_text(pruned, wording)), sys.stdout)
-    raise click.exceptions.Exit(FINDINGS if pruned.ending is syncing.Ending.DECLINED else DONE)
+    raise typer.Exit(FINDINGS if pruned.ending is syncing.Ending.DECLINED else DONE)
 
 
 def _session(vault: Path, where: Where, questions: Questions) -> Session:
@@ -693,7 +684,7 @@ def _questions(yes: bool, waiting: Waiting) -> Questions:
 
     def consent(question: str) -> bool:
         waiting.end()
-        return click.confirm(harmless(question), err=True)
+        return typer.confirm(harmless(question), err=True)
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return Questions(None, lambda _: yes, waiting.do)
@@ -715,15 +706,18 @@ def _asking(
             )
         waiting.end()
         _say(_lines(shown(changes)), sys.stderr)
-        return click.confirm("Do this in Anki?", err=True)
+        return typer.confirm("Do this in Anki?", err=True)
 
     return ask
 
 
-@app.command(cls=_Command)
-@_vault
-@_format(ListFormat)
-def config(vault: Path, format_: ListFormat) -> None:
+@app.command()
+def config(
+    vault: Vault,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to say it.")] = (
+        ListFormat.TEXT
+    ),
+) -> None:
     """Show the settings that are in force, and where each one came from."""
     import json
 

@@ -170,7 +170,7 @@ def test_ctrl_c_while_the_command_is_loaded_is_one_line_too(folder: Path) -> Non
         "import signal\n"
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'click':\n"
+        "        if name == 'typer':\n"
         "            signal.raise_signal(signal.SIGINT)\n"
         "sys.meta_path.insert(0, Finder())\n"
         "from obs2anki.__main__ import main; main()"

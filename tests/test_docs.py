@@ -27,6 +27,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from obs2anki import (
     adoption,
@@ -254,12 +255,13 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 def options(command: str) -> set[str]:
     """Every spelling of every option of a command."""
-    found = cli.app.commands[command] if command else cli.app
+    group = typer.main.get_command(cli.app)
+    found = getattr(group, "commands")[command] if command else group  # noqa: B009  # not typed
     return {option for param in found.params for option in param.opts if option.startswith("-")}
 
 
 def commands() -> set[str]:
-    return set(cli.app.commands)
+    return set(getattr(typer.main.get_command(cli.app), "commands"))  # noqa: B009  # not typed
 
 
 def test_every_command_is_documented_and_no_other() -> None:
