@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from obs2anki import harvest, ledger, plan, settings, vault
+from obs2anki import harvest, ledger, plan, settings, settled, vault
 from obs2anki.cache import Cache
 from obs2anki.clock import MachineZone, reading, zone_of
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity
@@ -58,6 +58,8 @@ class Memory:
     documents: harvest.Memory = field(default_factory=harvest.Memory)
     ledger: ledger.Memory = field(default_factory=ledger.Memory)
     decisions: plan.Memory = field(default_factory=plan.Memory)
+    shelf: settled.Shelf = field(default_factory=settled.Shelf)
+    """What of these is kept in the cache."""
     filled: Filled = field(default_factory=dict)
     """What the deck was filled with."""
 
@@ -83,8 +85,8 @@ class Round:
     """Whether the user wants it so."""
     cache: Cache | None = None
     """What is kept for the next run."""
-    memory: Memory | None = None
-    """What is kept for the next round."""
+    memory: Memory = field(default_factory=Memory, compare=False)
+    """What is kept for the next round, and for the next run."""
 
     @property
     def remembers(self) -> bool:
@@ -133,13 +135,14 @@ def prepare(
 ) -> Round:
     """Read and plan the vault of `request`; `step` may watch the documents go by.
 
-    Raises Obs2ankiError where the vault, its settings or its ledger cannot be read.
+    `memory` is that of the last round of this process. Raises Obs2ankiError where the vault, its
+    settings or its ledger cannot be read.
     """
-    kept = None if memory is None else memory.ledger
+    memory = Memory() if memory is None else memory
     # A vault that takes no ledger may hold one all the same.
     return _prepared(
         request,
-        lambda file: None if request.stateless else ledger.read(file, kept),
+        lambda file: None if request.stateless else ledger.read(file, memory.ledger),
         step,
         memory,
     )
@@ -147,14 +150,14 @@ def prepare(
 
 def rehearse(request: Request, known: Ledger) -> Round:
     """The round that `prepare` would make if `known` were the vault's ledger."""
-    return _prepared(request, lambda _: known, lambda documents: documents, None)
+    return _prepared(request, lambda _: known, lambda documents: documents, Memory())
 
 
 def _prepared(
     request: Request,
     remembered: Callable[[Path], Ledger | None],
     step: Step,
-    memory: Memory | None,
+    memory: Memory,
 ) -> Round:
     now = reading(os.environ)
     in_force, contents, found = _read(request)
@@ -174,7 +177,10 @@ def _prepared(
     entries = known.entries if known is not None else ()
     ground = harvest.Field(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None
-    yielded = harvest.gathered(ground, step, store, memory.documents if memory else None)
+    yielded = harvest.gathered(ground, step, store, memory.documents)
+    if store is not None and known is not None and known.content and not memory.shelf.mark:
+        mark = settled.mark(in_force, name, known.content)
+        memory.decisions.kept = memory.shelf.recall(store, memory.documents, mark)
     planned = plan.of(
         plan.Harvest(read, yielded),
         in_force,
@@ -182,7 +188,7 @@ def _prepared(
         clock,
         entries,
         found,
-        memory.decisions if memory else None,
+        memory.decisions,
     )
     if in_force.media.download and planned.online:
         from obs2anki import downloads
@@ -262,9 +268,9 @@ def export(round_: Round) -> Outcome:
     if not round_.plan.notes:
         return Outcome(round_, Verdict.EMPTY)
     announced = announce(round_)
-    filled = None if round_.memory is None else round_.memory.filled
     try:
-        delivery = Package(round_.deck, round_.cache, filled).deliver(round_.plan)
+        package = Package(round_.deck, round_.cache, round_.memory.filled)
+        delivery = package.deliver(round_.plan)
     except Exception:
         if announced and round_.ledger is not None:
             ledger.withdraw(round_.ledger)
@@ -294,12 +300,25 @@ def remember(round_: Round, announced: bytes | None = None) -> bool:
     """
     if round_.ledger is None:
         return False
-    now = _as_ledger(round_)
-    if round_.known is not None and now == round_.known and round_.known.tidy:
-        return False
-    kept = None if round_.memory is None else round_.memory.ledger
-    ledger.save(round_.ledger, now, round_.root, kept, announced)
-    return True
+    now, known = _as_ledger(round_), round_.known
+    same = known is not None and now == known and known.tidy
+    if known is not None and same:
+        content = known.content
+    else:
+        kept = round_.memory.ledger
+        content = ledger.save(round_.ledger, now, round_.root, kept, announced)
+    _keep_settled(round_, content)
+    return not same
+
+
+def _keep_settled(round_: Round, content: bytes) -> None:
+    """Keep what was decided for the next run, which begins with a ledger of this `content`."""
+    memory, plan_ = round_.memory, round_.plan
+    # What is shown of the web is decided anew each time.
+    if round_.cache is not None and content and not round_.settings.media.download:
+        mark = settled.mark(round_.settings, plan_.vault_name, content)
+        decided = {path: part.kept for path, part in memory.decisions.parts.items()}
+        memory.shelf.keep(round_.cache, memory.documents, decided, mark)
 
 
 def _as_ledger(round_: Round) -> Ledger:

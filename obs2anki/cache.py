@@ -2,6 +2,7 @@
 
     ~/.cache/obs2anki/6f1c2a9b0d4e8f37.sqlite
       documents   cells.md | stamp | digest | what else went into it | what it yielded
+      settled     cells.md | digest | checksum | what was decided about it
 
 Nothing here is needed: a cache that is missing, damaged, of another version or of other settings
 is begun anew, and one that cannot be written is done without. It lies outside of the vault, in
@@ -18,7 +19,7 @@ import sys
 import time
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
@@ -29,7 +30,7 @@ import msgspec
 from obs2anki import __version__
 from obs2anki.data import VaultPath
 
-FORMAT = 1
+FORMAT = 2
 """Of the rows; another one begins the cache anew."""
 
 FORGOTTEN = 60 * 60 * 24 * 30
@@ -110,7 +111,12 @@ class Row:
     """Stamps of other files that it names."""
     yielded: bytes
     """As `rows` packs it."""
+    checksum: int
+    """Of that."""
 
+
+SettledRow = tuple[VaultPath, str, int, bytes]
+"""A document, the digest of its text, a checksum, and what was decided about it (`settled`)."""
 
 _USES = msgspec.msgpack.Decoder(tuple[dict[str, str], dict[str, str]])
 
@@ -120,7 +126,13 @@ SCHEMA = """
         path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL,
         uses BLOB NOT NULL, yielded BLOB NOT NULL, checksum INTEGER NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE settled (
+        path TEXT PRIMARY KEY, digest TEXT NOT NULL, checksum INTEGER NOT NULL, kept BLOB NOT NULL
+    ) WITHOUT ROWID;
 """
+
+SETTLED = "settled"
+"""The name under which it is noted what the rows of that table hold for."""
 
 
 def folder() -> Path:
@@ -218,17 +230,56 @@ class Cache:
             if _about(connection, "key") != wanted:
                 _begin(connection)
                 notes = {**notes, "key": wanted, "vault": str(self.root)}
-            connection.executemany(
-                "DELETE FROM documents WHERE path = ?", ((path,) for path in left)
-            )
+            for path in left:
+                connection.execute("DELETE FROM documents WHERE path = ?", (path,))
+                connection.execute("DELETE FROM settled WHERE path = ?", (path,))
             connection.executemany(
                 "UPDATE documents SET stamp = ? WHERE path = ? AND digest = ?",
                 ((row.stamp, row.path, row.digest) for row in touched),
             )
-            connection.executemany(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", map(_values, changed)
-            )
+            for row in changed:
+                connection.execute(
+                    "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", _values(row)
+                )
+                connection.execute("DELETE FROM settled WHERE path = ?", (row.path,))
             connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", notes.items())
+
+    def settled(self, wanted: str, mark: str) -> Iterator[SettledRow]:
+        """What was decided under `mark`, about documents that are known under the key `wanted`."""
+        with suppress(sqlite3.Error, OSError, ValueError, TypeError):
+            if self.file.is_file():
+                with closing(self._open()) as connection:
+                    if _about(connection, "key") == wanted and _about(connection, SETTLED) == mark:
+                        yield from connection.execute("SELECT * FROM settled")
+
+    def keep_settled(
+        self,
+        wanted: str,
+        before: str,
+        mark: str,
+        fresh: Iterable[SettledRow],
+        every: Callable[[], Iterable[SettledRow]],
+    ) -> None:
+        """Keep what was decided, under `mark` from now on; not where another run is at it.
+
+        `fresh` is what came to it since it was kept under `before`; where that is not so any
+        more, `every` row is kept anew.
+        """
+        with suppress(sqlite3.Error, OSError):
+            if self.file.is_file():
+                with closing(self._open()) as connection, connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    if _about(connection, "key") != wanted:
+                        return
+                    if _about(connection, SETTLED) != before:
+                        connection.execute("DELETE FROM settled")
+                        fresh = every()
+                    connection.executemany(
+                        "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", fresh
+                    )
+                    connection.execute(
+                        "INSERT OR REPLACE INTO about VALUES (?, ?)", (SETTLED, mark)
+                    )
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=1, isolation_level=None)
@@ -249,7 +300,8 @@ def _about(connection: sqlite3.Connection, name: str) -> str:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (name,) in tables:
         connection.execute(f'DROP TABLE "{name}"')
     for statement in SCHEMA.split(";")[:-1]:
         connection.execute(statement)
@@ -257,7 +309,7 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 def _values(row: Row) -> tuple[str, str, str, bytes, bytes, int]:
     uses = msgspec.msgpack.encode((dict(row.documents), dict(row.files)))
-    return row.path, row.stamp, row.digest, uses, row.yielded, zlib.crc32(row.yielded)
+    return row.path, row.stamp, row.digest, uses, row.yielded, row.checksum
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
@@ -273,6 +325,7 @@ def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
                 {VaultPath(one): value for one, value in documents.items()},
                 {VaultPath(one): value for one, value in files.items()},
                 yielded,
+                checksum,
             )
 
 

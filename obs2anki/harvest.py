@@ -17,6 +17,7 @@ from functools import cache as memoised
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
+from zlib import crc32
 
 from msgspec import structs
 
@@ -126,6 +127,7 @@ class Field:
         one = self._yielded(path, source, said)
         others = (other for other in one.documents if other != path)
         files = {found for _, _, found in one.lookups if found is not None} - self.documents
+        packed = self.rows.packed(one)
         row = Row(
             path,
             mark,
@@ -133,7 +135,8 @@ class Field:
             "" if said or source is None else cache.digest(source.text),
             {other: self.digest(other) for other in others},
             {file: self._stamp(file) for file in files},
-            self.rows.packed(one),
+            packed,
+            crc32(packed),
         )
         return one, row
 
@@ -181,7 +184,7 @@ def gathered(
         fresh = _worked(field, field.contents.documents)
         return tuple(one for _, (one, _) in zip(step(field.contents.documents), fresh, strict=True))
     wanted = cache.key(_settings_that_count(field.in_force), field.name, str(field.contents.root))
-    memory = memory or Memory()
+    memory = Memory() if memory is None else memory
     recalled = memory.wanted != wanted
     if recalled:
         _recall(memory, field, store, wanted)

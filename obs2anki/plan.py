@@ -237,6 +237,17 @@ def _in_order(items: list[_Item], order: Mapping[VaultPath, int]) -> tuple[_Item
 # ---------------------------------------------------------------- from flashcard to note
 
 
+class Kept(Value, frozen=True):
+    """What a note says of itself, for as long as its document and its entry stay as they are."""
+
+    guid: Guid
+    mod: int
+    id: str
+    """The Id field."""
+    state: str
+    """The State field."""
+
+
 class Part(Value, frozen=True):
     """What was decided about a document."""
 
@@ -249,8 +260,9 @@ class Part(Value, frozen=True):
     media: tuple[Media, ...]
     online: tuple[str, ...]
     found: tuple[Diagnostic, ...]
-    settled: bool
-    """Whether the same will be decided as long as neither document nor ledger changes."""
+    kept: tuple[Kept, ...]
+    """What is to be kept of it. Empty = something may be decided otherwise the next time, even if
+    neither document nor ledger changes."""
 
     @property
     def notes(self) -> int:
@@ -270,23 +282,6 @@ class Part(Value, frozen=True):
                 position += 1
             planned.append(one)
         return structs.replace(self, first=first, planned=tuple(planned))
-
-
-class Kept(Value, frozen=True):
-    """What a note says of itself, for as long as its document and its entry stay as they are."""
-
-    guid: Guid
-    mod: int
-    id: str
-    """The Id field."""
-    state: str
-    """The State field."""
-
-
-def kept(part: Part) -> tuple[Kept, ...]:
-    """What `Memory.kept` takes of a part that is settled."""
-    notes = (one.note for one in part.planned)
-    return tuple([Kept(n.guid, n.mod, *_ID_AND_STATE[n.notetype](n.fields)) for n in notes if n])
 
 
 @dataclass(slots=True)
@@ -324,7 +319,7 @@ class Memory:
 
     def keep(self, parts: Iterable[Part], ledger: Sequence[Entry], desk: _Desk) -> None:
         """Remember what was decided, for the next plan."""
-        self.parts = {part.of.path: part for part in parts if part.settled}
+        self.parts = {part.of.path: part for part in parts if part.kept}
         self.entries, self.circumstances = ledger, desk.circumstances
 
 
@@ -334,15 +329,14 @@ def _known(
     """The entries of the flashcards about which nothing is to be decided, by their index."""
     if not recalled:
         return {}
-    by_guid = {entry.guid: entry for entry in entries}
-    known: dict[int, Entry] = {}
+    entry = {entry.guid: entry for entry in entries}
+    known: list[tuple[int, Guid]] = []
     index = 0
     for each in of:
         if each.path in recalled:
-            for place, one in enumerate(recalled[each.path].planned, index):
-                known[place] = by_guid[one.guid]
+            known += enumerate([one.guid for one in recalled[each.path].planned], index)
         index += len(each.made)
-    return known
+    return {index: entry[guid] for index, guid in known}
 
 
 def _parts(
@@ -380,7 +374,7 @@ class _Desk:
         """What else than documents and ledger decides."""
         return self.settings, self.clock.today, self.clock.zone, self.vault
 
-    def again(self, of: Yield, kept: Sequence[Kept]) -> Part:
+    def again(self, of: Yield, kept: tuple[Kept, ...]) -> Part:
         """What was decided about a document that is settled."""
         found: list[Diagnostic] = []
         vault = clean(self.settings.namespace)
@@ -394,7 +388,7 @@ class _Desk:
             planned.append(Planned(flashcard, its.guid, made.deck, note, made.places))
         media = tuple([m for made in of.made for m in made.sides.media])
         online = tuple([a for made in of.made for a in made.sides.online])
-        return Part(of, 1, tuple(planned), (), media, online, tuple(found), True)
+        return Part(of, 1, tuple(planned), (), media, online, tuple(found), kept)
 
     def part(self, of: Yield, assigned: Sequence[identity.Assigned], first: int) -> Part:
         """Everything about one document."""
@@ -403,22 +397,19 @@ class _Desk:
         fates: list[identity.Fate] = []
         media: list[Media] = []
         online: list[str] = []
-        settled = len({made.key.texts for made in of.made}) == len(of.made)
         position = first
         for made, its in zip(of.made, assigned, strict=True):
             one, fate, sides = self._planned(made, its, position, found)
             planned.append(one)
             fates.append(fate)
             online += sides.online
-            settled = settled and sides is made.sides and one.ordinals == made.places
-            if one.note is None or -1 in one.ordinals:
-                settled = False
             if one.note is not None:
                 media += sides.media
                 position += 1
+        kept = _kept(of, planned)
         return Part(
             *(of, first, tuple(planned), tuple(fates)),
-            *(tuple(media), tuple(online), tuple(found), settled),
+            *(tuple(media), tuple(online), tuple(found), kept),
         )
 
     def _planned(
@@ -471,6 +462,8 @@ class _Desk:
         self, flashcard: Flashcard, places: tuple[int, ...], found: list[Diagnostic]
     ) -> tuple[Card, ...]:
         if places == (0,):
+            if not any(flashcard.reviews):
+                return _ONE_NEW_CARD
             return (Card(0, self._scheduling(flashcard, 0, found)),)
         return tuple(
             [
@@ -492,6 +485,9 @@ class _Desk:
         return scheduling
 
 
+_ONE_NEW_CARD = (Card(0, NEW),)
+
+
 def _packed(
     flashcard: Flashcard, places: tuple[int, ...], html: str, found: list[Diagnostic]
 ) -> tuple[int, ...]:
@@ -501,6 +497,23 @@ def _packed(
         if place not in packed:
             found.append(diagnostics.at("O501", flashcard.path, flashcard.line, card + 1))
     return tuple(place if place in packed else -1 for place in places)
+
+
+def _kept(of: Yield, planned: Sequence[Planned]) -> tuple[Kept, ...]:
+    """What is to be kept of what was decided about a document; nothing if it is not settled.
+
+    `identity.settled` would find each flashcard again by its texts, and each shows and asks what
+    it would if it were new.
+    """
+    if len({made.key.texts for made in of.made}) < len(of.made):
+        return ()
+    kept: list[Kept] = []
+    for made, one in zip(of.made, planned, strict=True):
+        note = one.note
+        if note is None or -1 in one.ordinals or one.ordinals != made.places:
+            return ()
+        kept.append(Kept(note.guid, note.mod, *_ID_AND_STATE[note.notetype](note.fields)))
+    return tuple(kept)
 
 
 def _note(

@@ -187,8 +187,9 @@ def _second(instant: datetime, zone: tzinfo) -> int:
 
 
 @lru_cache(maxsize=4096)  # many cards were reviewed on one day
-def _noon(day: date, zone: tzinfo) -> int:
-    return _second(datetime.combine(day, time(12)), zone)
+def _noon(day: int, zone: tzinfo) -> int:
+    """Noon, in seconds since the epoch, of the day that has this ordinal."""
+    return _second(datetime.combine(date.fromordinal(day), time(12)), zone)
 
 
 def _presumed_review(due: date, interval: int, today: date, zone: tzinfo) -> int:
@@ -197,7 +198,7 @@ def _presumed_review(due: date, interval: int, today: date, zone: tzinfo) -> int
     FSRS in Anki needs the time: without it, it reckons as if none had passed.
     """
     reviewed = min(due.toordinal() - interval, today.toordinal())
-    return _noon(date.fromordinal(max(reviewed, date.min.toordinal())), zone)
+    return _noon(max(reviewed, 1), zone)  # the first day that a calendar knows
 
 
 def _last_review(review: FsrsReview, due: date, interval: int, today: date, zone: tzinfo) -> int:
@@ -210,4 +211,4 @@ def _last_review(review: FsrsReview, due: date, interval: int, today: date, zone
 
 def _due_at(review: FsrsReview, due: date, zone: tzinfo) -> int:
     """When a card in learning falls due; noon where its day had to be changed."""
-    return _second(review.due, zone) if day(review.due, zone) == due else _noon(due, zone)
+    return _second(review.due, zone) if day(review.due, zone) == due else _noon(due.toordinal(), zone)
