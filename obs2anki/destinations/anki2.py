@@ -27,8 +27,8 @@ from typing import Any, BinaryIO
 import genanki
 
 from obs2anki.ankitext import clean_deck, clean_tag
-from obs2anki.data import CardState, DeckName, Note, Notetype, Plan, Scheduling
-from obs2anki.destinations.contents import CARD, Contents, Filled, Tally, told, told_of_card
+from obs2anki.data import CardState, DeckName, Guid, Note, Notetype, Plan, Scheduling
+from obs2anki.destinations.contents import CARD, Contents, Filled, Tally, Told, told, told_of_card
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD, Field, Template
 
@@ -74,6 +74,14 @@ class Database(sqlite3.Connection):
     def contents(self, media: Mapping[str, int]) -> Contents:
         """What it holds that matters, with these `media`: sizes by name."""
         return self.tally.contents(self, media)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what was committed."""
+        (size,) = self.execute(
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        ).fetchone()
+        return int(size)
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes of what was committed, one piece after the other."""
@@ -241,34 +249,38 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
 
     def _note_rows(self, ids: Iterable[int]) -> Iterator[Row]:
         notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
-        before = self.filled or {}
-        now: Filled = {}
+        tally = self.tally.notes
+        if self.filled:
+            tally.update(self._told_before(self.filled))
         for note_id, note in zip(ids, self.notes, strict=True):
-            guid, notetype_id = note.guid, notetype_ids[note.notetype]
+            guid, mod, notetype_id = note.guid, note.mod, notetype_ids[note.notetype]
             tags, fields = _tags_text(note.tags), "\x1f".join(note.fields)
-            known = before.get(guid)
-            if known is None or known[0] is not note:
-                known = note, told(note.mod, notetype_id, tags, fields)
-            self.tally.notes[guid] = known[1]
-            if self.filled is not None:
-                now[guid] = known
-            yield note_id, guid, notetype_id, note.mod, tags, fields, note.fields[0]
+            if guid not in tally:
+                tally[guid] = told(mod, notetype_id, tags, fields)
+            yield note_id, guid, notetype_id, mod, tags, fields, note.fields[0]
         if self.filled is not None:
             self.filled.clear()
-            self.filled.update(now)
+            self.filled.update({note.guid: (note, tally[note.guid]) for note in self.notes})
+
+    def _told_before(self, filled: Filled) -> Iterator[tuple[Guid, Told]]:
+        """What was told of the notes that are still the very same."""
+        for note in self.notes:
+            known = filled.get(note.guid)
+            if known is not None and known[0] is note:
+                yield note.guid, known[1]
 
     def _card_rows(
         self, note_ids: Iterable[int], card_ids: Iterable[int], logs: Mapping[int, Row]
     ) -> Iterator[Row]:
         deck_ids = {name: deck.deck_id for name, deck in self.deck_by_name.items()}
-        cards, ids = self.tally.cards, iter(card_ids)
+        tally, ids = self.tally.cards, iter(card_ids)
         for note_id, note in zip(note_ids, self.notes, strict=True):
             guid, mod, position, deck_id = note.guid, note.mod, note.position, deck_ids[note.deck]
-            for card, card_id in zip(note.cards, ids, strict=False):
+            for card, card_id in zip(note.cards, ids, strict=False):  # ids for the next remain
                 log = logs.get(card_id)
-                row = deck_id, card.ordinal, *_scheduled(card.scheduling, position, log)
-                cards.append(told_of_card(guid, row, log))
-                yield card_id, note_id, mod, *row
+                row = (deck_id, card.ordinal, *_scheduled(card.scheduling, position, log))
+                tally.append(told_of_card(guid, row, log))
+                yield (card_id, note_id, mod, *row)
 
     def _logs(self, card_ids: Sequence[int]) -> dict[int, Row]:
         """The row of table `revlog` by the id of each card that has been reviewed."""

@@ -36,6 +36,11 @@ class Contents:
     media: Mapping[str, int]
     """Sizes by name; a name carries the digest of what the file holds."""
 
+    @property
+    def but_for_notes(self) -> tuple[str, str, Mapping[str, int]]:
+        """All that matters and is no note."""
+        return self.cards, self.frame, self.media
+
     def without_mod(self) -> Contents:
         """The same contents, of notes that never changed."""
         return replace(self, notes={guid: (0, text) for guid, (_, text) in self.notes.items()})
