@@ -50,21 +50,29 @@ _Found = tuple[int, str, str, str | None, str]
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """What stands around a simple cloze, as `==`, `;;` and `==` do in `==answer;;hint==`.
+    """What stands around a cloze, as `==`, `1;;`, `;;` and `==` do in `==1;;answer;;hint==`.
 
     None of them is empty or holds the end of a line.
     """
 
     opening: str
+    sequence: re.Pattern[str] | None
+    """The number slot. It ends where its digits or letters end, and they begin where it begins."""
     before_hint: str
     closing: str
 
     def deletions(self, text: str) -> Iterator[_Found]:
-        """What `opening(.+?)(?:before_hint(.+?))?closing` finds where lines end but in one way."""
+        """What `opening sequence(.+?)(?:before_hint(.+?))?closing` finds line by line."""
         line_end = -1
         start = text.find(self.opening)
         while start >= 0:
-            begin = start + len(self.opening)
+            begin, sequence = start + len(self.opening), ""
+            if self.sequence is not None:
+                slot = self.sequence.match(text, begin)
+                if slot is None:
+                    start = text.find(self.opening, start + 1)
+                    continue
+                begin, sequence = slot.end(), slot[1]
             if line_end < begin:
                 line_end = text.find("\n", begin)
                 line_end = len(text) if line_end < 0 else line_end
@@ -81,7 +89,7 @@ class _Marks:
                 if behind >= 0:
                     end, closes, hint = at, behind, text[begins:behind]
             after = closes + len(self.closing)
-            yield start, text[start:after], text[begin:end], hint, ""
+            yield start, text[start:after], text[begin:end], hint, sequence
             start = text.find(self.opening, after)
 
 
@@ -104,12 +112,10 @@ class _Matcher:
     sequence: int
     """Numbers of the groups; the sequence's is 0 for simple clozes."""
     marks: _Marks | None
-    """Of a simple cloze that is nothing else: they find it without the expression."""
+    """Where they are all that there is to it, they find it without the expression."""
 
     def search(self, text: str) -> bool:
-        if self.marks is not None and not _has_odd_line_ends(text):
-            return next(self.marks.deletions(text), None) is not None
-        return self.may_match(text) and bool(self.regex.search(text))
+        return next(self.deletions(text), None) is not None
 
     def may_match(self, text: str) -> bool:
         for literal in self.literals:
@@ -119,10 +125,11 @@ class _Matcher:
 
     def deletions(self, text: str) -> Iterator[_Found]:
         """Start, raw text, answer, hint and sequence of each match."""
+        if not self.may_match(text):
+            return iter(())
         if self.marks is not None and not _has_odd_line_ends(text):
-            yield from self.marks.deletions(text)
-        elif self.may_match(text):
-            yield from self.matches(text)
+            return self.marks.deletions(text)
+        return self.matches(text)
 
     def matches(self, text: str) -> Iterator[_Found]:
         """`deletions`, as the expression finds them."""
@@ -154,7 +161,7 @@ _SPECIAL = re.compile(r"[.*+?^${}()|\[\]\\]")
 _LAZY = r"([^\n\r\x{2028}\x{2029}]+?)"
 _LINE_END = re.compile("[\n\r\u2028\u2029]")
 _SEQUENCE = {ClozeKind.NUMBERED: r"(\d+)", ClozeKind.OVERLAPPING: "([ash]+)"}
-_SEQUENCE_ENDS = {ClozeKind.NUMBERED: "[0-9]", ClozeKind.OVERLAPPING: "[ash]"}
+_SEQUENCE_CHARACTERS = {ClozeKind.NUMBERED: "0-9", ClozeKind.OVERLAPPING: "ash"}
 
 
 @lru_cache(maxsize=64)
@@ -209,7 +216,7 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
     if sequence:
         around = re.split(r"\d+", _unbracketed(number))
         literals += around
-        sequences = re.compile(_SEQUENCE_ENDS[kind] + re.escape(around[1]))
+        sequences = re.compile(f"[{_SEQUENCE_CHARACTERS[kind]}]{re.escape(around[1])}")
     options = re2.Options()
     options.log_errors = False
     try:
@@ -225,29 +232,33 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
         groups["answer"],
         groups["hint"],
         groups.get("sequence", 0),
-        None if sequence else _marks(pattern, outside, number, hint),
+        _marks(outside, number, hint, kind),
     )
 
 
 def _marks(
-    pattern: str, outside: Sequence[str], number: re.Match[str], hint: re.Match[str]
+    outside: Sequence[str], number: re.Match[str], hint: re.Match[str], kind: ClozeKind
 ) -> _Marks | None:
-    """The marks of a pattern like `==[123;;]answer[;;hint]==`, whose simple cloze has no more.
+    """The marks of a pattern like `==[123;;]answer[;;hint]==`.
 
-    Then whatever its numbered or overlapping form finds is between the same marks.
+    Then its simple form finds something wherever its numbered or overlapping form does.
     """
     opening, between, closing = outside
     before_hint, _, after_hint = _unbracketed(hint).partition("hint")
-    if (
-        between != "answer"
-        or "answer" in opening
-        or after_hint
-        or not (number.start() < hint.start() and opening and before_hint and closing)
-        or _LINE_END.search(pattern)
-        or len(pattern) > _LONGEST_PLAIN
-    ):
+    usual = number.start() < hint.start() and between == "answer" and "answer" not in opening
+    filled = opening and before_hint and closing and not after_hint
+    pattern = number.string
+    if not usual or not filled or _LINE_END.search(pattern) or len(pattern) > _LONGEST_PLAIN:
         return None
-    return _Marks(opening, before_hint, closing)
+    if kind is ClozeKind.SIMPLE:
+        return _Marks(opening, None, before_hint, closing)
+    before, *behind = re.split(r"\d+", _unbracketed(number))
+    # Then no run of digits or letters is looked at twice, and none can be cut short.
+    alien = re.compile(f"[^{_SEQUENCE_CHARACTERS[kind]}]")
+    if len(behind) != 1 or not alien.match(behind[0]) or not alien.match((opening + before)[-1]):
+        return None
+    slot = f"{re.escape(before)}([{_SEQUENCE_CHARACTERS[kind]}]+){re.escape(behind[0])}"
+    return _Marks(opening, re.compile(slot), before_hint, closing)
 
 
 def _slot(pattern: str, holds: re.Pattern[str], wanted: str) -> re.Match[str]:

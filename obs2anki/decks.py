@@ -17,6 +17,8 @@ from functools import lru_cache
 from itertools import chain, groupby, islice
 from typing import NamedTuple
 
+from msgspec import structs
+
 from obs2anki import diagnostics
 from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag
 from obs2anki.settings import DeckRule, Grammar, Settings
@@ -44,7 +46,8 @@ def is_flashcard_tag(tag: str, grammar: Grammar) -> bool:
 
 def is_ignored(document: Document, grammar: Grammar) -> bool:
     """Whether any tag of the document is one of those that keep it out (flashcardTagsToIgnore)."""
-    return any(_listed("#" + tag, grammar.tags_to_ignore) for tag in _all_tags(document))
+    listed = grammar.tags_to_ignore
+    return bool(listed) and any(_listed("#" + tag, listed) for tag in _all_tags(document))
 
 
 def has_topic(document: Document, grammar: Grammar) -> bool:
@@ -55,13 +58,14 @@ def has_topic(document: Document, grammar: Grammar) -> bool:
     """
     if grammar.folders_as_decks:
         return "/" in document.path
-    wanted = [_parts(tag[1:]) for tag in grammar.flashcard_tags if len(tag) > 1 and tag[0] == "#"]
-    return any(
-        parts[: len(want)] == want
-        for parts in map(_parts, _all_tags(document))
-        for want in wanted
-        if want
-    )
+    return any(_selects(tag, grammar.flashcard_tags) for tag in _all_tags(document))
+
+
+@lru_cache(maxsize=1024)  # many documents have the same tags
+def _selects(tag: str, flashcard_tags: tuple[str, ...]) -> bool:
+    parts = _parts(tag)
+    wanted = (_parts(entry[1:]) for entry in flashcard_tags if entry[:1] == "#")
+    return any(want and parts[: len(want)] == want for want in wanted)
 
 
 def mentions_flashcard_tag(text: str, grammar: Grammar) -> bool:
@@ -80,7 +84,8 @@ def _all_tags(document: Document) -> Iterable[str]:
     yield from (tag.name for tag in document.tags)
 
 
-def _listed(tag: str, listed: Iterable[str]) -> bool:
+@lru_cache(maxsize=1024)  # many documents have the same tags
+def _listed(tag: str, listed: tuple[str, ...]) -> bool:
     return any(tag == entry or tag.startswith(entry + "/") for entry in listed)
 
 
@@ -105,34 +110,58 @@ def place(
     every reviewed document.
     """
     lines = _TagLines(document, flashcards, settings.grammar)
-    names: dict[str, tuple[str, int]] = {}
-    needs_topic = settings.plugin and not settings.select.reviewed
-    key_deck = _key_deck(document, settings)
+    filings: dict[_Around, _Filing] = {}
     placed: list[Placed] = []
     found: list[Diagnostic] = []
     for flashcard in flashcards:
-        if not flashcard.card_count:
+        if flashcard.cloze is not None and not flashcard.cloze.cards:
             placed.append(Placed(flashcard, DeckName(""), "no-card"))
             continue
-        topics = _topics(document, flashcard, lines, settings.grammar) if settings.plugin else ()
-        if not topics and needs_topic:
+        around = lines.around(flashcard)
+        filing = filings.get(around)
+        if filing is None:
+            filing = filings[around] = _filing(document, around, lines, settings, vault)
+        if filing.left_out == "unreadable-tags":
             found.append(diagnostics.at("O303", document.path, flashcard.line))
-            placed.append(Placed(flashcard, DeckName(""), "unreadable-tags"))
-            continue
-        tags = _tags(document, flashcard, lines, settings)
-        settled = flashcard.filed(topics, tags)
-        deck = _home(document, settled, lines, settings, key_deck)
-        if deck is None:
-            placed.append(Placed(settled, DeckName(""), "rule"))
-            continue
-        deck = deck or vault
-        if deck not in names:
-            names[deck] = finished(deck, settings)
-        name, depth = names[deck]
-        if depth > MAX_DEPTH:
-            found.append(diagnostics.at("O701", document.path, flashcard.line, depth, name))
-        placed.append(Placed(settled, DeckName(name)))
+        elif filing.depth > MAX_DEPTH:
+            details = (filing.depth, filing.deck)
+            found.append(diagnostics.at("O701", document.path, flashcard.line, *details))
+        settled = structs.replace(flashcard, topics=filing.topics, tags=filing.tags)
+        placed.append(Placed(settled, filing.deck, filing.left_out))
     return placed, found
+
+
+_Around = tuple[str | None, int, int, int, int]
+"""What a flashcard's deck and tags depend on besides its document.
+
+Its leading tag, the last line above it with a flashcard tag, that with any tag, and from where
+to where its own lines with tags stand among all of them.
+"""
+
+
+class _Filing(NamedTuple):
+    """Where all flashcards of a document go that have the same around them."""
+
+    topics: tuple[str, ...]
+    tags: tuple[str, ...]
+    deck: DeckName
+    depth: int = 0
+    """The depth that was asked for."""
+    left_out: str = ""
+
+
+def _filing(
+    document: Document, around: _Around, lines: _TagLines, settings: Settings, vault: str
+) -> _Filing:
+    topics = _topics(document, around, lines, settings.grammar) if settings.plugin else ()
+    if not topics and settings.plugin and not settings.select.reviewed:
+        return _Filing((), (), DeckName(""), left_out="unreadable-tags")
+    tags = _tags(document, around, lines, settings)
+    deck = _home(document, around, lines, settings, topics, tags)
+    if deck is None:
+        return _Filing(topics, tags, DeckName(""), left_out="rule")
+    name, depth = finished(deck or vault, settings)
+    return _Filing(topics, tags, DeckName(name), depth)
 
 
 class _TagLines:
@@ -141,7 +170,7 @@ class _TagLines:
     def __init__(
         self, document: Document, flashcards: Sequence[Flashcard], grammar: Grammar
     ) -> None:
-        spans = sorted((f.line, f.end_line) for f in flashcards)
+        spans = sorted((f.line, f.end_line) for f in flashcards) if document.tags else ()
         starts = [start for start, _ in spans]
         reach = 0
         ends = [reach := max(reach, end) for _, end in spans]
@@ -170,27 +199,34 @@ class _TagLines:
         self.fallback = _fallback(document, grammar)
         """The plugin's decks for what has no tag above it."""
 
-    def above(self, line: int) -> tuple[str, ...]:
-        """The tags of the last line with tags above `line`, outside of flashcards."""
-        at = bisect_left(self.outside, line)
-        return self.by_line[self.outside[at - 1]] if at else ()
+    def around(self, flashcard: Flashcard) -> _Around:
+        """Which of the lines have a say in a flashcard's deck and tags; line 0 = none has."""
+        if not self.numbers:
+            return flashcard.leading_tag, 0, 0, 0, 0
+        return (
+            flashcard.leading_tag,
+            _last_before(flashcard.line, self.topic_lines),
+            _last_before(flashcard.line, self.outside),
+            bisect_left(self.numbers, flashcard.own_line),
+            bisect_right(self.numbers, flashcard.end_line),
+        )
 
-    def topic_line(self, line: int) -> int:
-        """The last line above `line` that holds a flashcard tag; 0 if none does."""
-        at = bisect_left(self.topic_lines, line)
-        return self.topic_lines[at - 1] if at else 0
+
+def _last_before(line: int, lines: Sequence[int]) -> int:
+    at = bisect_left(lines, line)
+    return lines[at - 1] if at else 0
 
 
 def _topics(
-    document: Document, flashcard: Flashcard, lines: _TagLines, grammar: Grammar
+    document: Document, around: _Around, lines: _TagLines, grammar: Grammar
 ) -> tuple[str, ...]:
     """The plugin's decks for a flashcard; empty = it drops the flashcard."""
+    leading_tag, topic_line, *_ = around
     if grammar.folders_as_decks:
         return (document.path.rpartition("/")[0],)
-    if flashcard.leading_tag is not None:
-        return (flashcard.leading_tag,)
-    at = lines.topic_line(flashcard.line)
-    return lines.topics[at] if at else lines.fallback
+    if leading_tag is not None:
+        return (leading_tag,)
+    return lines.topics[topic_line] if topic_line else lines.fallback
 
 
 def _fallback(document: Document, grammar: Grammar) -> tuple[str, ...]:
@@ -208,15 +244,11 @@ def _distinct(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def _tags(
-    document: Document, flashcard: Flashcard, lines: _TagLines, settings: Settings
+    document: Document, around: _Around, lines: _TagLines, settings: Settings
 ) -> tuple[str, ...]:
     """Obsidian's tags that are the flashcard's own, in Anki's form, sorted."""
-    if settings.plugin:
-        above = lines.by_line.get(lines.topic_line(flashcard.line), ())
-    else:
-        above = lines.above(flashcard.line)
-    first = bisect_left(lines.numbers, flashcard.own_line)
-    last = bisect_right(lines.numbers, flashcard.end_line)
+    _, topic_line, tag_line, first, last = around
+    above = lines.by_line.get(topic_line if settings.plugin else tag_line, ())
     own = [tag for line in lines.numbers[first:last] for tag in lines.by_line[line]]
     return _in_ankis_form(frozenset((*document.frontmatter_tags, *above, *own)))
 
@@ -242,24 +274,27 @@ def _key_deck(document: Document, settings: Settings) -> str | None:
 
 def _home(
     document: Document,
-    flashcard: Flashcard,
+    around: _Around,
     lines: _TagLines,
     settings: Settings,
-    key_deck: str | None,
+    topics: tuple[str, ...],
+    tags: tuple[str, ...],
 ) -> str | None:
     """The home deck before root, strip and depth; "" = the vault's own, None = left out."""
-    rule, tail = _rule(document, flashcard, settings.decks.rules)
+    rule, tail = _rule(document, tags, settings.decks.rules)
     if rule is not None and rule.skip:
         return None
+    key_deck = _key_deck(document, settings)
     if key_deck is not None:
         return key_deck
     if rule is not None and rule.deck:
         return "::".join((rule.deck, *tail))
-    if settings.plugin and flashcard.topics:
-        return _special_deck(flashcard.topics, settings.grammar.flashcard_tags)
+    if settings.plugin and topics:
+        return _special_deck(topics, settings.grammar.flashcard_tags)
+    leading_tag, _, tag_line, *_ = around
     written = chain(
-        filter(None, (flashcard.leading_tag,)),
-        lines.above(flashcard.line),
+        filter(None, (leading_tag,)),
+        lines.by_line.get(tag_line, ()),
         document.frontmatter_tags,
         (tag.name for tag in document.tags),
     )
@@ -267,13 +302,13 @@ def _home(
 
 
 def _rule(
-    document: Document, flashcard: Flashcard, rules: Sequence[DeckRule]
+    document: Document, tags: Sequence[str], rules: Sequence[DeckRule]
 ) -> tuple[DeckRule | None, list[str]]:
     """The first rule that matches, and the nested tag's parts beyond the rule's."""
     for rule in rules:
         if rule.tag is not None:
             wanted = _parts(rule.tag.replace("::", "/"))
-            for tag in flashcard.tags:
+            for tag in tags:
                 parts = tag.split("::")
                 if parts[: len(wanted)] == wanted:
                     return rule, parts[len(wanted) :]

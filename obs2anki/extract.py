@@ -160,7 +160,7 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
                 if mark in text:
                     if not _paragraph(paragraph, text, index + 1, rules, patterns, result):
                         while index < end:
-                            index = _stretch(lines, index, grammar, patterns, result)
+                            index = _stretch(lines, index, grammar, rules, patterns, result)
                     break
         index = max(index, end + 1)
     return result
@@ -172,7 +172,9 @@ class _Rules(NamedTuple):
     inline: tuple[tuple[str, FlashcardType], ...]
     marks: tuple[str, ...]
     """A line with a single-line separator holds one of these."""
-    whole_lines: Mapping[str, FlashcardType]
+    types: Mapping[str, FlashcardType]
+    """Those of the multi-line separators."""
+    separators: tuple[str, ...]
     """The multi-line separators."""
     telling: tuple[str, ...]
     """A paragraph without these, and without a cloze, is nothing but text."""
@@ -184,14 +186,15 @@ class _Rules(NamedTuple):
 def _rules(grammar: Grammar) -> _Rules:
     inline = [separator for separator, _ in grammar.inline]
     marks = dict.fromkeys(s for s in inline if not any(o != s and o in s for o in inline))
-    whole_lines = {
+    types = {
         grammar.multi_line_reversed: FlashcardType.MULTI_LINE_REVERSED,
         grammar.multi_line: FlashcardType.MULTI_LINE_BASIC,
     }
-    whole_lines.pop("", None)
+    types.pop("", None)
+    separators = tuple(types)
     plain = not grammar.end_marker and all(map(trim, inline))
-    telling = (*marks, "<!--", *whole_lines, "```", "~~~") if plain else ("",)
-    return _Rules(grammar.inline, tuple(marks), whole_lines, telling, plain)
+    telling = (*marks, "<!--", *separators, "```", "~~~") if plain else ("",)
+    return _Rules(grammar.inline, tuple(marks), types, separators, telling, plain)
 
 
 def _paragraph(
@@ -233,12 +236,12 @@ def _type(
     lines: Sequence[str], kept: Sequence[str], rules: _Rules, patterns: cloze.Patterns
 ) -> tuple[FlashcardType | None, str]:
     """Type and separator of a block without a single-line separator; `kept` are trimmed lines."""
-    separators = tuple(rules.whole_lines)
+    separators = rules.separators
     asking = [place for place, line in enumerate(kept) if line.lstrip(SPACE) in separators]
     # The last one counts; one that stands first must be longer than a character.
     if asking and (asking[-1] or _units(kept[0]) > 1):
         separator = kept[asking[-1]].lstrip(SPACE)
-        return rules.whole_lines[separator], separator
+        return rules.types[separator], separator
     for place, line in enumerate(lines):
         if place not in asking and cloze.found_in(line, patterns):
             return FlashcardType.CLOZE, ""
@@ -271,19 +274,27 @@ def _single_lines(lines: Sequence[str], number: int, rules: _Rules, result: Bloc
 
 
 def _stretch(
-    lines: Sequence[str], index: int, grammar: Grammar, patterns: cloze.Patterns, result: Blocks
+    lines: Sequence[str],
+    index: int,
+    grammar: Grammar,
+    rules: _Rules,
+    patterns: cloze.Patterns,
+    result: Blocks,
 ) -> int:
     """Read line by line up to the end of a block; returns the index of the line behind."""
-    inline = grammar.inline
     pending = _Pending(line=index + 1)
     while index < len(lines):
         line, number = lines[index], index + 1
-        kind, type_, separator = _classify(line, line.strip(SPACE), grammar, inline)
+        kind, type_, separator = _classify(line, line.strip(SPACE), grammar, rules)
         if kind is LineKind.BLANK and grammar.end_marker and pending.type is not None:
             # With an end marker a blank line belongs to the flashcard. An empty separator,
             # which otherwise is switched off, then takes it for itself.
             kind, type_, separator = _blank_inside(grammar)
         match kind:
+            case LineKind.TEXT:
+                pending.append(number, line)
+                if pending.type is None and cloze.found_in(line, patterns):
+                    pending.type = FlashcardType.CLOZE
             case LineKind.COMMENT:
                 after = _skip_comment(lines, index, grammar, result)
                 hides_end = after == index + 2 and not trim(lines[index + 1])
@@ -308,10 +319,6 @@ def _stretch(
                     pending.type, pending.separator = type_, separator
             case LineKind.FENCE:
                 index = _fence(lines, index, pending, result)
-            case _:
-                pending.append(number, line)
-                if pending.type is None and cloze.found_in(line, patterns):
-                    pending.type = FlashcardType.CLOZE
         index += 1
     _close(pending, len(lines), result)
     return len(lines)
@@ -320,23 +327,20 @@ def _stretch(
 _Classified = tuple[LineKind, FlashcardType | None, str]
 
 
-def _classify(
-    line: str, trimmed: str, grammar: Grammar, inline: tuple[tuple[str, FlashcardType], ...]
-) -> _Classified:
+def _classify(line: str, trimmed: str, grammar: Grammar, rules: _Rules) -> _Classified:
     if not trimmed:
         return LineKind.BLANK, None, ""
     if line.startswith("<!--") and not line.startswith(review.OPENER):
         return LineKind.COMMENT, None, ""
     if trimmed == grammar.end_marker:
         return LineKind.END_MARKER, None, ""
-    for separator, type_ in inline:
-        at = line.find(separator)
-        if at >= 0 and not _in_code(line, at, at + len(separator)):
-            return LineKind.SINGLE_LINE, type_, separator
-    if trimmed == grammar.multi_line:
-        return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_BASIC, trimmed
-    if trimmed == grammar.multi_line_reversed:
-        return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_REVERSED, trimmed
+    for separator, type_ in rules.inline:
+        if separator in line:
+            at = line.find(separator)
+            if not _in_code(line, at, at + len(separator)):
+                return LineKind.SINGLE_LINE, type_, separator
+    if trimmed in rules.separators:
+        return LineKind.MULTI_LINE, rules.types[trimmed], trimmed
     if line.startswith(("```", "~~~")):
         return LineKind.FENCE, None, ""
     return LineKind.TEXT, None, ""

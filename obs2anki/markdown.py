@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from obs2anki import diagnostics
 from obs2anki.data import Diagnostic, Document, FrontmatterValue, Heading, Source, Tag
@@ -48,10 +49,11 @@ def trim(text: str) -> str:
 
 def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
     """Read what a document says about itself; the flashcards are `extract`'s."""
-    lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = source.text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     found: list[Diagnostic] = []
     closing = frontmatter_end(lines)
-    frontmatter: Mapping[str, FrontmatterValue] = {}
+    frontmatter = NO_FRONTMATTER
     if closing:
         try:
             frontmatter = load_frontmatter("\n".join(lines[1:closing]))
@@ -66,19 +68,17 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
         except ValueError:
             blanked = 0
     start = max(closing + 1 if closing else 0, blanked)
-    outside = [(number, line) for number, line in outside_code(lines, start) if "#" in line]
-    direction = frontmatter.get("direction")
-    direction = direction if isinstance(direction, str) else None
+    headings, tags = _marked(_with_hashes(text, lines, start))
     document = Document(
         path=source.path,
         lines=(*("",) * blanked, *lines[blanked:]),
-        frontmatter=frontmatter,
+        frontmatter=frontmatter.values,
         content_line=blanked + 1,
-        headings=tuple(_headings(outside)),
-        tags=tuple(_tags(outside)),
-        frontmatter_tags=_obsidian_tags(frontmatter),
-        topic_tags=_plugin_tags(frontmatter) if blanked or closing else (),
-        rtl=direction.lower() == "rtl" if direction else None,
+        headings=headings,
+        tags=tags,
+        frontmatter_tags=frontmatter.tags,
+        topic_tags=frontmatter.topic_tags if blanked or closing else (),
+        rtl=frontmatter.rtl,
     )
     return document, found
 
@@ -93,15 +93,40 @@ def frontmatter_end(lines: list[str]) -> int:
     """
     if lines[0].rstrip(" \t") != "---":
         return 0
-    return next((i for i in range(1, len(lines)) if lines[i].rstrip(" \t") == "---"), 0)
+    for number, line in enumerate(islice(lines, 1, None), 1):
+        if line.startswith("---") and line.rstrip(" \t") == "---":
+            return number
+    return 0
+
+
+class Frontmatter(NamedTuple):
+    """What a frontmatter says."""
+
+    values: Mapping[str, FrontmatterValue]
+    tags: tuple[str, ...] = ()
+    """As Obsidian reads them."""
+    topic_tags: tuple[str, ...] = ()
+    """As the plugin reads them when it looks for decks."""
+    rtl: bool | None = None
+
+
+NO_FRONTMATTER = Frontmatter({})
 
 
 @lru_cache(maxsize=512)
-def load_frontmatter(text: str) -> Mapping[str, FrontmatterValue]:
-    """The top level of a YAML frontmatter, every scalar as it is written.
+def load_frontmatter(text: str) -> Frontmatter:
+    """Read a YAML frontmatter.
 
     Raises ValueError(message, line) with the line in `text`, 1-based, if it is not YAML.
     """
+    values = _values(text)
+    direction = values.get("direction")
+    rtl = direction.lower() == "rtl" if direction and isinstance(direction, str) else None
+    return Frontmatter(values, _obsidian_tags(values), _plugin_tags(values), rtl)
+
+
+def _values(text: str) -> Mapping[str, FrontmatterValue]:
+    """The top level of a YAML frontmatter, every scalar as it is written."""
     if not text.strip():
         return {}
     import yaml
@@ -140,8 +165,13 @@ def _plugin_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ...]
 
 def outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
     """Number (1-based) and text of each line that is in no fenced code block."""
+    return _outside_fences(enumerate(islice(lines, start, None), start + 1))
+
+
+def _outside_fences(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Those of the numbered lines that are in no fenced code block and open or close none."""
     fence = ""
-    for number, line in enumerate(islice(lines, start, None), start + 1):
+    for number, line in lines:
         if "```" in line or "~~~" in line:
             match = _FENCE.match(line)
             if fence:
@@ -156,23 +186,46 @@ def outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _headings(lines: list[tuple[int, str]]) -> Iterator[Heading]:
+def _with_hashes(text: str, lines: list[str], start: int) -> list[tuple[int, str]]:
+    """The lines of a text, numbered, that hold a `#` and are in no fenced code block."""
+    numbered = enumerate(islice(lines, start, None), start + 1)
+    if "```" not in text and "~~~" not in text:
+        return [(number, line) for number, line in numbered if "#" in line]
+    telling = [
+        (number, line) for number, line in numbered if "#" in line or "```" in line or "~~~" in line
+    ]
+    return [(number, line) for number, line in _outside_fences(telling) if "#" in line]
+
+
+def _marked(lines: list[tuple[int, str]]) -> tuple[tuple[Heading, ...], tuple[Tag, ...]]:
+    """The headings and tags of lines outside of code."""
+    headings: list[Heading] = []
+    tags: list[Tag] = []
     for number, line in lines:
         if match := _HEADING.match(line):
-            text = (match[2] or "").rstrip(" \t")
-            bare = text.rstrip("#")
-            if bare != text and (not bare or bare[-1] in " \t"):
-                text = bare
-            yield Heading(len(match[1]), trim(_FOOTNOTE.sub("", text)), number)
+            text = match[2] or ""
+            headings.append(Heading(len(match[1]), _title(text), number))
+            if "#" not in text:
+                continue
+        tags += _tags(number, line)
+    return tuple(headings), tuple(tags)
 
 
-def _tags(lines: list[tuple[int, str]]) -> Iterator[Tag]:
-    for number, line in lines:
-        spans = _code_spans(line) if "`" in line else ()
-        for match in _TAG.finditer(line):
-            in_code = any(start <= match.start() < end for start, end in spans)
-            if not in_code and not match[1].isdecimal():
-                yield Tag(match[1], number)
+def _title(text: str) -> str:
+    """A heading without what closes it, and without footnotes."""
+    text = text.rstrip(" \t")
+    bare = text.rstrip("#")
+    if bare != text and (not bare or bare[-1] in " \t"):
+        text = bare
+    return trim(_FOOTNOTE.sub("", text) if "[^" in text else text)
+
+
+def _tags(number: int, line: str) -> Iterator[Tag]:
+    spans = _code_spans(line) if "`" in line else ()
+    for match in _TAG.finditer(line):
+        in_code = any(start <= match.start() < end for start, end in spans)
+        if not in_code and not match[1].isdecimal():
+            yield Tag(match[1], number)
 
 
 def _code_spans(line: str) -> tuple[tuple[int, int], ...]:
@@ -205,7 +258,9 @@ def shown(side: str) -> str:
     """
     text = _without_sr_comment(side) if "<!--SR:" in side else side
     text = _without_block_id(text)
-    cut = _without_closing_tags(_without_opening_tags(text)) if "#" in text else text
+    if "#" not in text:
+        return text
+    cut = _without_closing_tags(_without_opening_tags(text))
     return cut if cut.strip() or not text.strip() else text
 
 

@@ -123,7 +123,10 @@ def test_the_cheap_first_look_misses_nothing(text: str) -> None:
     assert told or not any(one.regex.search(text) for pattern in patterns for one in pattern)
 
 
-PLAIN_PATTERNS = ("==[123;;]answer[;;hint]==", "{[0]answer[:hint]}", "{{[1::]answer[::hint]}}")
+PLAIN_PATTERNS = (
+    *("==[123;;]answer[;;hint]==", "{{[c1::]answer[::hint]}}", "{[0]answer[:hint]}"),
+    *("a[1;;]answer[a;;hint]s", "{[s1s]answer[x;;hint]}", "1[1;;]answer[1;;hint]1"),
+)
 
 
 @given(st.lists(st.sampled_from(BITS), max_size=16).map("".join))
@@ -132,7 +135,8 @@ def test_marks_find_what_the_expression_finds(text: str) -> None:
     patterns, _ = cloze.compile_patterns(PLAIN_PATTERNS)
     for pattern in patterns:
         assert pattern.simple.marks is not None
-        assert list(pattern.simple.deletions(text)) == list(pattern.simple.matches(text))
+        for matcher in pattern:
+            assert list(matcher.deletions(text)) == list(matcher.matches(text))
         found = any(one.regex.search(text) for one in pattern)
         assert cloze.found_in(text, (pattern,)) == found
 

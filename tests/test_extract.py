@@ -154,9 +154,9 @@ GRAMMARS = (
 def test_a_paragraph_is_cut_as_its_lines_are(lines: list[str], grammar: Grammar) -> None:
     patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
     line_by_line = extract.Blocks()
-    index = 0
+    rules, index = extract._rules(grammar), 0
     while index < len(lines):
-        index = extract._stretch(lines, index, grammar, patterns, line_by_line)
+        index = extract._stretch(lines, index, grammar, rules, patterns, line_by_line)
     assert extract.blocks(lines, grammar, patterns) == line_by_line
 
 
