@@ -68,6 +68,8 @@ _FORBIDDEN = re.compile(
     r'[\x00-\x1f\x7f-\x9f\[\]<>:"/?*^\\|%#{}\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]'
 )
 _ELSEWHERE = re.compile(r"(?i)(?:file|app|data|blob|javascript):|[a-z]:[\\/]|[a-z][a-z0-9+.-]*://")
+_LEADING = frozenset(["", "/", "\\", "~", "."])
+"""What a link begins with that may lead out of the vault; so may any that holds `:` or `..`."""
 
 
 @lru_cache(maxsize=8192)
@@ -144,7 +146,7 @@ class Library:
     def _resolve(self, target: str, source: VaultPath) -> VaultPath | None:
         if self.leaves_vault(target, source):
             return None
-        for spelling in dict.fromkeys((target, unquote(target))):
+        for spelling in _spelled(target):
             found = self._find(unicodedata.normalize("NFC", spelling).strip(), source)
             if found is not None:
                 return found
@@ -152,7 +154,7 @@ class Library:
 
     def leaves_vault(self, target: str, source: VaultPath) -> bool:
         """Whether `target` names a place outside of the vault, whatever may be there."""
-        return any(self._leaves(t.strip(), source) for t in (target, unquote(target)))
+        return any(self._leaves(spelling.strip(), source) for spelling in _spelled(target))
 
     def media(self, path: VaultPath) -> Media:
         """The file as Anki gets it; OSError if it cannot be read any more."""
@@ -179,6 +181,8 @@ class Library:
         return self._packed_from_web[url]
 
     def _leaves(self, target: str, source: VaultPath) -> bool:
+        if target[:1] not in _LEADING and ":" not in target and ".." not in target:
+            return False
         if _ELSEWHERE.match(target) or target.startswith(("\\", "~/", "//")):
             return True
         if target.startswith("/"):  # the vault's root, for Obsidian; never the disk's
@@ -186,7 +190,7 @@ class Library:
         return _normal(target) is None and _normal(_beside(source, target)) is None
 
     def _find(self, link: str, source: VaultPath) -> VaultPath | None:
-        if not link:
+        if not link or not self._may_be_named(link):
             return None
         beside = _normal(_beside(source, link))
         if link.startswith(("./", "../")):
@@ -200,6 +204,13 @@ class Library:
             or self._exact(self._attached(link, source))
             or self._nearest(plain, source)
         )
+
+    def _may_be_named(self, link: str) -> bool:
+        """Whether there may be a file that `link` names: a name alone is looked up at once."""
+        if "/" in link or link in (".", ".."):
+            return True
+        name = link.casefold()
+        return name in self._by_name or f"{name}.md" in self._by_name
 
     def _attached(self, link: str, source: VaultPath) -> str | None:
         folder = self._attachments
@@ -245,6 +256,12 @@ class Library:
         tail = f"-{digest[:_HASH_DIGITS]}" + (f".{ext}" if ext else "")
         room = _NAME_BYTES - len(tail.encode())
         return stem.encode()[:room].decode(errors="ignore").rstrip() + tail
+
+
+def _spelled(target: str) -> tuple[str, ...]:
+    """What a link may mean: as it is written, and without percent-encoding."""
+    plain = unquote(target)
+    return (target,) if plain == target else (target, plain)
 
 
 def _stem_and_extension(path: str) -> tuple[str, str]:

@@ -232,19 +232,16 @@ class Bench:
     vault: str
     lookups: dict[render.Lookup, None] = field(default_factory=dict)
     documents: dict[VaultPath, None] = field(default_factory=dict)
-    contexts: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    contexts: dict[tuple[VaultPath, tuple[str, ...]], str] = field(default_factory=dict)
     sources: dict[tuple[VaultPath, str | None], str] = field(default_factory=dict)
 
     def made(self, flashcard: Flashcard, deck: DeckName) -> Made:
         """A flashcard, rendered as a new note would show it."""
-        place = self.place(flashcard)
         places = identity.new_places(flashcard)
-        context = self._context(flashcard)
-        source = self._source(flashcard, place)
-        if flashcard.cloze is None:
-            sides = self._basic(flashcard, place)
-        else:
-            sides = self.cloze(flashcard, places)
+        context = self._context(flashcard) if self.settings.cards.context else ""
+        source = self._source(flashcard) if self.settings.cards.source else ""
+        basic = flashcard.cloze is None
+        sides = self._basic(flashcard) if basic else self.cloze(flashcard, places)
         return Made(
             flashcard,
             deck,
@@ -253,7 +250,7 @@ class Bench:
             sides,
             context,
             source,
-            content(flashcard, sides, context, source, place.vault),
+            content(flashcard, sides, context, source, self._vault),
         )
 
     def cloze(self, flashcard: Flashcard, places: tuple[int, ...]) -> Sides:
@@ -266,19 +263,24 @@ class Bench:
         self._note(rendered)
         return Sides((clean(rendered.html),), rendered.media, rendered.online, tuple(found))
 
-    def _basic(self, flashcard: Flashcard, place: render.Place) -> Sides:
+    def _basic(self, flashcard: Flashcard) -> Sides:
+        obsidian = self.settings.obsidian
+        rtl = obsidian.right_to_left if flashcard.rtl is None else flashcard.rtl
         html: list[str] = []
-        media: list[Media] = []
-        online: list[str] = []
+        media: tuple[Media, ...] = ()
+        online: tuple[str, ...] = ()
         said: list[Diagnostic] = []
         for side in flashcard.shown:
-            rendered, found = render.side(side, place, self.library, self.settings.obsidian)
-            self._note(rendered)
-            html.append(clean(rendered.html) or EMPTY)
-            media += rendered.media
-            online += rendered.online
-            said += found
-        return Sides(tuple(html), tuple(media), tuple(online), tuple(said))
+            shown = None if rtl else render.simple(side, obsidian.strict_line_breaks)
+            if shown is None:
+                rendered, found = render.side(side, self.place(flashcard), self.library, obsidian)
+                self._note(rendered)
+                shown = rendered.html
+                media += rendered.media
+                online += rendered.online
+                said += found
+            html.append(clean(shown) or EMPTY)
+        return Sides(tuple(html), media, online, tuple(said))
 
     def _note(self, rendered: render.Rendered) -> None:
         """Keep in mind what of the vault went into it."""
@@ -287,38 +289,43 @@ class Bench:
         if rendered.documents:
             self.documents.update(dict.fromkeys(rendered.documents))
 
+    @property
+    def _vault(self) -> str:
+        """The vault's name in links."""
+        name = self.settings.cards.vault
+        return self.vault if name is None else name
+
     def place(self, flashcard: Flashcard) -> render.Place:
         """What rendering depends on besides the text."""
-        name, rtl = self.settings.cards.vault, flashcard.rtl
+        rtl = flashcard.rtl
         return render.Place(
             flashcard.path,
             flashcard.own_line or flashcard.line,
-            self.vault if name is None else name,
+            self._vault,
             self.settings.obsidian.right_to_left if rtl is None else rtl,
             flashcard.end_line,
         )
 
     def _context(self, flashcard: Flashcard) -> str:
-        if not self.settings.cards.context:
-            return ""
-        at = flashcard.path, _headings(flashcard)
-        if at not in self.contexts:
-            title, _ = posixpath.splitext(posixpath.basename(at[0]))
-            self.contexts[at] = clean(render.context(title, at[1]))
-        return self.contexts[at]
+        path, headings = at = flashcard.path, _headings(flashcard)
+        known = self.contexts.get(at)
+        if known is None:
+            title, _ = posixpath.splitext(posixpath.basename(path))
+            known = self.contexts[at] = clean(render.context(title, headings))
+        return known
 
-    def _source(self, flashcard: Flashcard, place: render.Place) -> str:
-        if not self.settings.cards.source:
-            return ""
+    def _source(self, flashcard: Flashcard) -> str:
         at = flashcard.path, flashcard.anchor
-        if at not in self.sources:
-            self.sources[at] = clean(render.source_link(place, flashcard.anchor))
-        return self.sources[at]
+        known = self.sources.get(at)
+        if known is None:
+            link = render.source_link(self.place(flashcard), flashcard.anchor)
+            known = self.sources[at] = clean(link)
+        return known
 
 
 def _headings(flashcard: Flashcard) -> tuple[str, ...]:
     """The headings above the question, without one that is the question itself."""
-    if "#" not in "".join(flashcard.shown):
+    if "#" not in flashcard.shown[0] and "#" not in flashcard.shown[-1]:
         return flashcard.context
     own = {
         markdown.normalised(line.lstrip("# \t"))
@@ -352,12 +359,25 @@ def content(flashcard: Flashcard, sides: Sides, context: str, source: str, vault
 
     The vault's name in links is none of it, so that another name changes no note.
     """
-    shown = fields(flashcard, sides, context, source)
-    # No name of a field or mark between two of them is a part of the vault's in links.
-    learnt = "\x1f".join([f"{name}={text}" for name, text in shown.items()])
-    learnt = learnt.replace(_named(vault), "")
-    names = sorted([m.name for m in sides.media])
-    return identity.digest(learnt, "\x1e", *flashcard.tags, "\x1e", *names)
+    learnt = [
+        text.replace(_named(vault), "") for text in _learnt(flashcard, sides, context, source)
+    ]
+    names = sorted([m.name for m in sides.media]) if sides.media else ()
+    return identity.digest(*learnt, "\x1e", *flashcard.tags, "\x1e", *names)
+
+
+def _learnt(flashcard: Flashcard, sides: Sides, context: str, source: str) -> tuple[str, ...]:
+    """`fields` as text, as it is digested: each field after a mark, with its name before it.
+
+    No name of a field and no mark is a part of the vault's name in links. Context stands apart:
+    its characters are wide, which would make all others wide.
+    """
+    if flashcard.cloze is not None:
+        return f"Context={context}", f"Source={source}\x1fText={sides.html[0]}"
+    front, back = sides.html
+    reverse = "1" if flashcard.type.reversed else ""
+    rest = f"Front={front}\x1fReverse={reverse}\x1fSource={source}"
+    return f"Back={back}", f"Context={context}", rest
 
 
 @lru_cache

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from obs2anki import cloze, render
 from obs2anki.data import VaultPath
 from obs2anki.media import Library
+from obs2anki.render import plain
 from obs2anki.render.fragment import MAX_QUOTES
 from obs2anki.settings import Obsidian
 from tests import anki_collection, golden_cases, vault_files
@@ -224,13 +225,45 @@ def test_rendering_twice_gives_the_same(text: str) -> None:
     )
 
 
-@given(st.text(alphabet="aZé1 ,.:;?!'()/-“”，。b\u0301", max_size=12))
-def test_plain_text_takes_a_shorter_way_to_the_same_place(text: str) -> None:
-    rendered, _ = render.side(text, PLACE, LIBRARY, Obsidian())
-    with_emphasis, _ = render.side(f"{text}\n\n*x*", PLACE, LIBRARY, Obsidian())
-    paragraph = with_emphasis.html.removesuffix("<em>x</em>").removesuffix("\n<p><em>x</em></p>")
-    if text.strip() and not re.match(r"\s*(?:-|1[.)])", text):
-        assert f"<p>{rendered.html}</p>" == paragraph
+PLAINLY = st.lists(
+    st.sampled_from(
+        [*"aZé1 ,.:;?!'()/-“”，。b\u0301*=_#+@\n", "**", "- ", "www.", "细", "ab", "  "]
+    )
+    | FRAGMENTS,
+    max_size=12,
+).map("".join)
+
+
+@given(PLAINLY, st.booleans())
+def test_plain_text_takes_a_shorter_way_to_the_same_place(text: str, strict: bool) -> None:
+    obsidian = Obsidian(strict_line_breaks=strict)
+    rendered, _ = render._side_in_full(text, PLACE, LIBRARY, obsidian)
+    assert render.simple(text, strict) in (None, rendered.html)
+
+
+@pytest.mark.parametrize("text", ["Oslo", "an *odd* one", "**a** b", "- a\n- *b*", "é: x\n\ny"])
+def test_the_shorter_way_is_taken(text: str) -> None:
+    assert render.simple(text, False) is not None
+
+
+DELETIONS = st.sampled_from(["\ufdd00\ufdd1", "\ufdd01\ufdd1", "\ufdd02\ufdd1", "\ufdd2", "\ufdd3"])
+
+
+@given(st.lists(PLAINLY | DELETIONS), st.none() | PLAINLY)
+def test_a_plain_cloze_takes_a_shorter_way_to_the_same_place(
+    parts: list[str], hint: str | None
+) -> None:
+    marks = (cloze.Mark((1,), hint), cloze.Mark((2, 3), None), cloze.Mark((501,), "h"))
+    marked = cloze.Marked("".join(parts), marks)
+    rendered, _ = render._cloze_in_full(marked, PLACE, LIBRARY, Obsidian())
+    assert plain.cloze(marked) in (None, rendered.html)
+
+
+@pytest.mark.parametrize("hint", [None, "a city"])
+def test_a_cloze_takes_the_shorter_way(hint: str | None) -> None:
+    marked = cloze.Marked("It is *not* \ufdd00\ufdd1Oslo\ufdd2.", (cloze.Mark((1,), hint),))
+    shown = "Oslo" if hint is None else f"Oslo::{hint}"
+    assert plain.cloze(marked) == f"It is <em>not</em> {{{{c1::{shown}}}}}."
 
 
 @given(st.lists(FRAGMENTS | st.sampled_from(["\ufdd00\ufdd1", "\ufdd01\ufdd1", "\ufdd2"])))

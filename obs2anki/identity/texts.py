@@ -12,10 +12,17 @@ from obs2anki import markdown
 
 _MARKS = re.compile(r"(?:(?:[-*+>]|#{1,6}|[0-9]{1,3}[.)]|\[[ xX]\]) )+")
 
+_MARKING = frozenset("-*+>#[0123456789")
+
 
 def digest(*texts: str) -> str:
     """12 hexadecimal digits that change when any of the texts does."""
-    return hashlib.sha256("\x1f".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    try:
+        # Each apart: one that is not ASCII would make all of them wide.
+        encoded = b"\x1f".join(map(str.encode, texts))
+    except UnicodeEncodeError:
+        encoded = "\x1f".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(encoded).hexdigest()[:12]
 
 
 def comparable(side: str) -> str:
@@ -24,5 +31,7 @@ def comparable(side: str) -> str:
     A question that becomes an item of a list, a quote or a heading asks the same.
     """
     text = markdown.normalised(side)
+    if text[:1] not in _MARKING:
+        return text
     marks = _MARKS.match(text)
     return (text[marks.end() :] or text) if marks else text

@@ -6,17 +6,16 @@ becomes `What is <mark>\(x_1\)</mark> in <img src="axes-3f2a91c07b5e.png" width=
 image is named as a medium to be packed. A side never fails to render; what cannot be shown is a
 finding, with a placeholder on the card.
 
-The rooms behind this door, in the order of the work: `fragment` makes of Obsidian's Markdown
-what a parser understands, `links` knows what a link in the vault means, `page` makes HTML, and
-`deletions` makes Anki's clozes. `transclusion` goes through all of them once more for each
-document that is embedded, `passages` finds what is embedded of it. `atoms` is what they put aside
-for one another.
+The rooms behind this door, in the order of the work: `plain` knows a shorter way for what most
+people write; `fragment` makes of Obsidian's Markdown what a parser understands, `links` knows
+what a link in the vault means, `page` makes HTML, and `deletions` makes Anki's clozes.
+`transclusion` goes through all of them once more for each document that is embedded, `passages`
+finds what is embedded of it. `atoms` is what they put aside for one another.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from html import escape
 from typing import NamedTuple
@@ -25,7 +24,7 @@ from obs2anki import cloze as _cloze
 from obs2anki.data import Diagnostic, Media, VaultPath
 from obs2anki.markdown import normalised
 from obs2anki.media import Library
-from obs2anki.render import deletions, page
+from obs2anki.render import deletions, page, plain
 from obs2anki.render.atoms import (
     CLOSE,
     OPEN,
@@ -38,10 +37,11 @@ from obs2anki.render.atoms import (
 )
 from obs2anki.render.fragment import prepared
 from obs2anki.render.links import Links, Lookup, Place, obsidian_url, quoted
+from obs2anki.render.plain import side as simple
 from obs2anki.render.transclusion import Transclusion, without_paragraphs_around
 from obs2anki.settings import Obsidian
 
-__all__ = ["Lookup", "Place", "Rendered", "cloze", "context", "side", "source_link"]
+__all__ = ["Lookup", "Place", "Rendered", "cloze", "context", "side", "simple", "source_link"]
 
 
 class Rendered(NamedTuple):
@@ -60,20 +60,18 @@ class Rendered(NamedTuple):
     """Documents that were looked into for what it embeds."""
 
 
-# Letters, digits and such marks as mean nothing to Markdown, beginning with a letter.
-_PLAIN = re.compile(
-    r"""[^\W\d_](?:[A-Za-z0-9 ,;?!'()/“”‘’«»„–—…¿¡，。？！：；、（）]++"""
-    r"""|[^\W_]++|[.:](?!\S)|-(?=\w))*+"""
-)
-
-
 def side(
     text: str, place: Place, library: Library, obsidian: Obsidian
 ) -> tuple[Rendered, list[Diagnostic]]:
     """A side of a flashcard as HTML; "" if nothing of it is to be shown."""
-    plain = "\n" not in text and _PLAIN.fullmatch(text)
-    if plain and not place.rtl and unicodedata.is_normalized("NFC", text):
-        return Rendered(text.rstrip()), []
+    if not place.rtl and (html := simple(text, obsidian.strict_line_breaks)) is not None:
+        return Rendered(html), []
+    return _side_in_full(text, place, library, obsidian)
+
+
+def _side_in_full(
+    text: str, place: Place, library: Library, obsidian: Obsidian
+) -> tuple[Rendered, list[Diagnostic]]:
     shelf, links = Shelf(), _links(text, place, library, obsidian)
     html = _flow(text, shelf, links, obsidian)
     return _rendered(html, links), list(links.named.diagnostics)
@@ -87,6 +85,14 @@ def cloze(
     A deletion whose marks do not survive Markdown (in an address, in the name of a language)
     is plain text: `cloze.numbers` of the result says which are asked.
     """
+    if not place.rtl and (html := plain.cloze(marked)) is not None:
+        return Rendered(html), []
+    return _cloze_in_full(marked, place, library, obsidian)
+
+
+def _cloze_in_full(
+    marked: _cloze.Marked, place: Place, library: Library, obsidian: Obsidian
+) -> tuple[Rendered, list[Diagnostic]]:
     shelf = Shelf()
     text, asked = _with_tokens(marked, shelf)
     links = _links(text, place, library, obsidian, shelf.opened)
@@ -104,10 +110,10 @@ def context(title: str, headings: tuple[str, ...]) -> str:
 
     A first heading that only says the title again is left out.
     """
-    if headings and normalised(headings[0]) == normalised(title):
+    if headings and (headings[0] == title or normalised(headings[0]) == normalised(title)):
         headings = headings[1:]
-    parts = (_text(title), *(_heading(heading) for heading in headings))
-    return '<span class="separator"> › </span>'.join(part for part in parts if part)
+    parts = [_title(title), *[_heading(heading) for heading in headings]]
+    return '<span class="separator"> › </span>'.join(filter(None, parts))
 
 
 def named(vault: str) -> str:
@@ -119,6 +125,11 @@ def source_link(place: Place, block_id: str | None) -> str:
     """The Source field: a link that opens the document in Obsidian, at its block if it has one."""
     url = obsidian_url(place.vault, place.path, f"#^{block_id}" if block_id else "")
     return f'<a href="{attribute(url)}">{_text(place.path.removesuffix(".md"))}</a>'
+
+
+@lru_cache(maxsize=16)  # headings of one document come one after the other
+def _title(name: str) -> str:
+    return _text(name)
 
 
 def _text(name: str) -> str:
@@ -211,7 +222,7 @@ _LINKS_AND_IMAGES = re.compile(r"</?a\b[^>]*>|<img\b[^>]*>|</?p>")
 def _heading(text: str) -> str:
     """A heading in one line: emphasis, code and maths stay, links are their text."""
     line = " ".join(text.split())
-    if _PLAIN.fullmatch(line) and unicodedata.is_normalized("NFC", line):
-        return line
+    if (words := plain.line(line)) is not None:
+        return words
     html = _flow(line, Shelf(), Links(_NOWHERE, None), Obsidian())
     return _LINKS_AND_IMAGES.sub("", html).strip()

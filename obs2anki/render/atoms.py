@@ -52,7 +52,7 @@ def without_noncharacters(text: str) -> str:
 
 def without_control(text: str) -> str:
     """Text without control characters, surrogates and noncharacters."""
-    return _CONTROL.sub("", text)
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 class Atom(NamedTuple):

@@ -71,10 +71,17 @@ def _prepared(text: str, shelf: Shelf, links: Surroundings) -> str:
     text = _without_edges(text)
     if "[^" in text:
         text = _with_plain_footnotes(text)
-    if "\n" not in text:
-        return _one_line(text.strip())
-    text = _several_lines(text, shelf)
+    text = _laid_out(text, shelf)
     return _with_code(text, shelf) if shelf.bodies else text
+
+
+def laid_out(text: str) -> str:
+    """What `prepared` makes of a text in which nothing is to be put aside or taken out."""
+    return _laid_out(_without_edges(text), Shelf())
+
+
+def _laid_out(text: str, shelf: Shelf) -> str:
+    return _several_lines(text, shelf) if "\n" in text else _one_line(text.strip())
 
 
 def _clean(text: str, *, tokens: bool) -> str:

@@ -351,9 +351,11 @@ class Links:
             return place.line, 1
         text = self.library.text(place.path)
         lines = [] if text is None else outline(Source(place.path, text)).lines
+        plain = unquote(written)
+        spellings = (written,) if plain == written else (written, plain)
         for number in range(place.line, min(place.end_line, len(lines)) + 1):
-            for spelling in {written, unquote(written)} - {""}:
-                if (at := lines[number - 1].find(spelling)) >= 0:
+            for spelling in spellings:
+                if spelling and (at := lines[number - 1].find(spelling)) >= 0:
                     return number, at + 1
         return place.line, 1
 

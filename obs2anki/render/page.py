@@ -83,6 +83,18 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     return _unwrapped(result.rstrip("\n"))
 
 
+def plain(markdown: str, strict_line_breaks: bool) -> str | None:
+    """The same for a fragment without maths, links, code, HTML, entities, footnotes and tables.
+
+    None: Markdown has found an address in it, or let a backslash stand.
+    """
+    options = _options(strict_line_breaks, False, False, True, False)
+    result = comrak.render_markdown(markdown, *options) if markdown else ""
+    if "<a " in result or "\\" in result:
+        return None
+    return _unwrapped(result.replace(" />", ">").rstrip("\n"))
+
+
 def _holds_links(markdown: str, result: str) -> bool:
     """Whether there are links or images in a result; the first look is a quick one."""
     may = "[" in markdown or ":" in markdown or "@" in markdown or "www." in markdown
