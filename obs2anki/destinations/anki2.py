@@ -15,9 +15,9 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from functools import lru_cache
 from operator import attrgetter
@@ -152,6 +152,19 @@ def database(plan: Plan, filled: Filled | None = None) -> Database:
     return connection
 
 
+def contents(plan: Plan, media: Mapping[str, int]) -> Contents:
+    """What `database(plan).contents(media)` would tell; nothing is written to find out.
+
+    Raises ValueError where the plan breaks a promise, as `database` does.
+    """
+    collection = Collection(plan)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        collection.describe(connection.cursor(), MOD)
+        for rows in collection.rows():
+            deque(rows, maxlen=0)
+        return collection.tally.contents(connection, media)
+
+
 # ---------------------------------------------------------------- rows
 
 
@@ -182,6 +195,8 @@ def _scheduled(scheduling: Scheduling, position: int, log: Row | None) -> Row:
     due = scheduling.due_at or position  # the place in the queue of a card that is new
     if scheduling.state is REVIEW and scheduling.due is not None:
         due = scheduling.due.toordinal() - _FIRST_ORDINAL
+    # Where it differs from the log's, Check Database asks for a one-way sync.
+    last_review = scheduling.last_review if log is None else int(log[0]) // 1000
     return (
         kind,
         queue,
@@ -194,21 +209,18 @@ def _scheduled(scheduling: Scheduling, position: int, log: Row | None) -> Row:
         0,  # odue
         0,  # odid
         0,  # flags
-        _card_data(scheduling, log),
+        _card_data(last_review, scheduling.stability, scheduling.difficulty),
     )
 
 
-def _card_data(scheduling: Scheduling, log: Row | None) -> str:
+def _card_data(last_review: int | None, stability: float | None, difficulty: float | None) -> str:
     """Anki's JSON of what else it knows: last review time, and FSRS memory if it is known."""
-    known = ""
-    if scheduling.stability is not None and scheduling.difficulty is not None:
+    known = "" if last_review is None else f'"lrt":{last_review}'
+    if stability is not None and difficulty is not None:
         # Anki keeps as many digits, and rewrites a card that has more.
-        known = f'"s":{round(scheduling.stability, 4)},"d":{round(scheduling.difficulty, 3)},'
-    # Where it differs from the log's, Check Database asks for a one-way sync.
-    last_review = scheduling.last_review if log is None else int(log[0]) // 1000
-    if last_review is not None:
-        return f'{{{known}"lrt":{last_review}}}'
-    return f"{{{known[:-1]}}}" if known else ""
+        memory = f'"s":{round(stability, 4)},"d":{round(difficulty, 3)}'
+        known = f"{memory},{known}" if known else memory
+    return known and f"{{{known}}}"
 
 
 # ---------------------------------------------------------------- genanki's package, taught
@@ -235,17 +247,19 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         genanki numbers notes and cards alike from the time of export; here they count
         from each note's `created`, so that the same plan has the same numbers.
         """
-        super().write_to_db(cursor, timestamp, id_gen)  # the tables, and an empty collection
-        self._describe(cursor, timestamp)
+        self.describe(cursor, timestamp)
         with _indexed_later(cursor):
-            note_ids = list(ascending([note.created * 1000 for note in self.notes]))
-            card_ids = list(
-                ascending([note.created * 1000 for note in self.notes for _ in note.cards])
-            )
-            logs = self._logs(card_ids) if self.logged else {}
-            cursor.executemany(NOTES, self._note_rows(note_ids))
-            cursor.executemany(CARDS, self._card_rows(note_ids, card_ids, logs))
-            cursor.executemany(REVLOG, logs.values())
+            for statement, rows in zip((NOTES, CARDS, REVLOG), self.rows(), strict=True):
+                cursor.executemany(statement, rows)
+
+    def rows(self) -> tuple[Iterable[Row], Iterable[Row], Iterable[Row]]:
+        """Rows of notes, cards and log, of which the tally takes note once they go by."""
+        notes = self.notes
+        note_ids = list(ascending([note.created * 1000 for note in notes]))
+        card_ids = list(ascending([note.created * 1000 for note in notes for _ in note.cards]))
+        logs = self._logs(card_ids) if self.logged else {}
+        cards = self._card_rows(note_ids, card_ids, logs)
+        return self._note_rows(note_ids), cards, logs.values()
 
     def _note_rows(self, ids: Iterable[int]) -> Iterator[Row]:
         notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
@@ -290,8 +304,9 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
             for index, log_id in _log_ids(schedulings).items()
         }
 
-    def _describe(self, cursor: sqlite3.Cursor, timestamp: float) -> None:
-        """Fill the one row of `col`: settings, notetypes and decks."""
+    def describe(self, cursor: sqlite3.Cursor, timestamp: float) -> None:
+        """Make the tables, and fill the one row of `col`: settings, notetypes and decks."""
+        super().write_to_db(cursor, timestamp, iter(()))  # an empty collection
         conf_text, decks_text = cursor.execute("SELECT conf, decks FROM col").fetchone()
         conf = json.loads(conf_text) | {
             "schedVer": 2,

@@ -108,8 +108,7 @@ class Package:
         """
         with _sentences(self.path):
             there = _there(self.path, self.memory)
-            with closing(anki2.database(plan)) as connection:
-                wanted = connection.contents(_sizes(plan.media))
+            wanted = anki2.contents(plan, _sizes(plan.media))
             if ignore_mod:
                 there, wanted = there and there.without_mod(), wanted.without_mod()
             size = self.path.stat().st_size if there is not None else 0
