@@ -226,6 +226,7 @@ def _version(
 
 @app.command()
 def export(
+    context: typer.Context,
     vault: Vault,
     output: Output = None,
     check: Annotated[
@@ -286,6 +287,7 @@ def export(
         deed = build.strictly(deed)
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         outcome = build.run(request, deed, waiting.watch)
+    _kept(context, outcome)
 
     def saying(ended: build.Outcome) -> Said:
         return _SHOW[format_](report.of(ended), _wording(vault))
@@ -410,6 +412,7 @@ def _time() -> str:
 
 @app.command("list")
 def list_(
+    context: typer.Context,
     vault: Vault,
     gone: Annotated[
         bool,
@@ -432,6 +435,7 @@ def list_(
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         request = build.Request(vault, None, layer, stateless, _cache())
         round_ = build.prepare(request, waiting.watch)
+    _kept(context, round_)
     if format_ is ListFormat.JSON:
         _say(listing.gone_as_json(round_) if gone else listing.as_json(round_), sys.stdout)
         return
@@ -736,6 +740,13 @@ def config(
     _say(_lines(columns([("Setting", "Value", "From"), *cells])), sys.stdout)
 
 
+def _kept(context: typer.Context, made: object) -> None:
+    """Let what a command has made last as long as the process, if that ends with the command."""
+    keep: Callable[[object], None] | None = context.obj
+    if keep is not None:
+        keep(made)
+
+
 def _cache() -> Path | None:
     """Where caches lie: as the variable says, else in the user's folder for them; None = none."""
     from obs2anki import cache
@@ -884,10 +895,15 @@ def main() -> NoReturn:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    # What holds itself and is frozen is never freed: to free a large plan, value by value, took
+    # a tenth of the time of an export, and the system takes all of it back at once.
+    made: list[object] = []
+    made.append(made)
     try:
-        code = run(sys.argv[1:])
+        code = run(sys.argv[1:], made.append)
     except Stopped as stopped:  # while the last words were said
         code = stopped.code
+    gc.freeze()
     sys.exit(code)
 
 
@@ -897,10 +913,13 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise Stopped(STOPPED + number)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit code. Only this catches errors."""
+def run(arguments: Sequence[str], keep: Callable[[object], None] | None = None) -> int:
+    """Run one command; returns its exit code. Only this catches errors.
+
+    `keep` is handed what need not be freed, if the process ends with the command.
+    """
     try:
-        app(args=list(_with_values(arguments)))
+        app(args=list(_with_values(arguments)), obj=keep)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE
     except Stopped as stopped:

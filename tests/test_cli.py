@@ -54,6 +54,14 @@ def test_help_imports_nothing_heavy(arguments: list[str], folder: Path) -> None:
     assert done.out.endswith("heavy: []\n")
 
 
+@pytest.mark.parametrize("command", ["export", "list"])
+def test_what_is_to_be_done_at_the_end_of_the_process_is_done(command: str, folder: Path) -> None:
+    oceans(folder)
+    end = "import atexit; atexit.register(print, 'the end')"
+    done = ended(child([command, "sea"], folder, end))
+    assert (done.code, done.out.endswith("\nthe end\n")) == (0, True), done
+
+
 def test_help_names_every_command(capsys: Capture) -> None:
     done = run(["--help"], capsys)
     assert done.code == 0
