@@ -233,7 +233,6 @@ def _settings_that_count(in_force: Settings) -> Settings:
         check=Check(),
         output=None,
         ledger="",
-        namespace="",
         origin=(),
     )
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
-from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from typing import TypeVar
@@ -33,6 +32,7 @@ from obs2anki.data import (
     Media,
     Note,
     Notetype,
+    Ordinal,
     Plan,
     Planned,
     Renamed,
@@ -45,7 +45,7 @@ from obs2anki.data import (
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
 from obs2anki.settings import Settings
-from obs2anki.yields import Made, Yield
+from obs2anki.yields import Label, Made, Yield
 
 FIRST_SEEN = 1577836800
 """2020-01-01, seconds since the epoch: `created` of every note, and `mod` of one that is new.
@@ -133,7 +133,7 @@ def of(
     """The plan of what the documents have yielded; `memory` is that of the last plan."""
     vault = harvest.vault
     memory = Memory() if memory is None else memory
-    desk = _Desk(settings, library, clock, vault.name)
+    desk = _Desk(settings, library, clock, vault.name, clean(settings.namespace))
     recalled = memory.recalled(harvest.yields, entries, desk)
     unread = (each.path for each in harvest.yields if not each.readable)
     hidden = vault.hidden(entries, unread)
@@ -147,6 +147,7 @@ def of(
         seen,
         unseen,
         [one.key for one in made],
+        [one.label.guid for one in made],
         _known(harvest.yields, recalled, entries),
     )
     parts = _parts(harvest.yields, recalled, assigned, desk)
@@ -238,14 +239,12 @@ def _in_order(items: list[_Item], order: Mapping[VaultPath, int]) -> tuple[_Item
 
 
 class Kept(Value, frozen=True):
-    """What a note says of itself, for as long as its document and its entry stay as they are."""
+    """What was decided about a flashcard that has a note."""
 
-    guid: Guid
     mod: int
-    id: str
-    """The Id field."""
-    state: str
-    """The State field."""
+    """Seconds since the epoch."""
+    label: Label | None
+    """None = that of a note that is new."""
 
 
 class Part(Value, frozen=True):
@@ -368,6 +367,8 @@ class _Desk:
     library: Library
     clock: Clock
     vault: str
+    namespace: str
+    """As Anki stores it."""
 
     @property
     def circumstances(self) -> object:
@@ -377,15 +378,16 @@ class _Desk:
     def again(self, of: Yield, kept: tuple[Kept, ...]) -> Part:
         """What was decided about a document that is settled."""
         found: list[Diagnostic] = []
-        vault = clean(self.settings.namespace)
+        vault = self.namespace
         planned: list[Planned] = []
         for position, (made, its) in enumerate(zip(of.made, kept, strict=True), 1):
             flashcard, sides = made.flashcard, made.sides
             found += sides.diagnostics
-            fields = _fields(made, sides, its.id, vault, its.state)
+            label = its.label or made.label
+            fields = _fields(made, sides, label, vault)
             cards = self._cards(flashcard, made.places, found)
-            note = _note(made, sides, its.guid, fields, cards, position, its.mod)
-            planned.append(Planned(flashcard, its.guid, made.deck, note, made.places))
+            note = _note(made, sides, label.guid, fields, cards, position, its.mod)
+            planned.append(Planned(flashcard, label.guid, made.deck, note, made.places))
         media = tuple([m for made in of.made for m in made.sides.media])
         online = tuple([a for made in of.made for a in made.sides.online])
         return Part(of, 1, tuple(planned), (), media, online, tuple(found), kept)
@@ -417,36 +419,43 @@ class _Desk:
     ) -> tuple[Planned, identity.Fate, yields.Sides]:
         """Everything about one flashcard; a cloze that asks nothing gets no note."""
         flashcard, deck, guid, entry = made.flashcard, made.deck, assigned.guid, assigned.entry
-        kept, sides, content = self._settled(made, entry)
-        found += sides.diagnostics
-        places = kept.places
+        places, sides, content = made.places, made.sides, made.content
+        ordinals: tuple[Ordinal, ...] = ()
         if flashcard.cloze is not None:
-            places = _packed(flashcard, places, sides.html[0], found)
+            kept, sides, content = self._cloze(made, entry)
+            places, ordinals = (
+                _packed(flashcard, kept.places, sides.html[0], found),
+                kept.remembered,
+            )
+        found += sides.diagnostics
         seen = self.clock.now if entry is None else entry.seen
         if max(places, default=-1) < 0:
             mod = FIRST_SEEN if entry is None else entry.mod
             content = "" if entry is None else entry.content
-            fate = identity.Fate(deck, content, mod, seen, kept.remembered)
+            fate = identity.Fate(deck, content, mod, seen, ordinals)
             return Planned(flashcard, guid, deck, None, places), fate, sides
         mod = FIRST_SEEN
         if entry is not None:
             # Above the ledger's, even if a clock was wrong: Anki takes only what is newer.
             same = entry.content == content
             mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
-        vault, own_id = clean(self.settings.namespace), identity.note_id(guid)
-        fields = _fields(made, sides, own_id, vault, _state(made, sides, own_id, vault))
+        label = made.label
+        if guid != label.guid or sides is not made.sides:
+            label = yields.label(
+                *(flashcard, deck, sides, made.context, made.source, guid),
+                self.settings.namespace,
+            )
+        fields = _fields(made, sides, label, self.namespace)
         cards = self._cards(flashcard, places, found)
         note = _note(made, sides, guid, fields, cards, position, mod)
-        fate = identity.Fate(deck, content, mod, seen, kept.remembered)
+        fate = identity.Fate(deck, content, mod, seen, ordinals)
         return Planned(flashcard, guid, deck, note, places), fate, sides
 
-    def _settled(
+    def _cloze(
         self, made: Made, entry: Entry | None
     ) -> tuple[identity.Ordinals, yields.Sides, str]:
-        """The ordinals that the cards keep, and what the flashcard says with these."""
+        """The ordinals that the cards of a cloze keep, and what it says with these."""
         flashcard = made.flashcard
-        if flashcard.cloze is None:
-            return identity.Ordinals(made.places), made.sides, made.content
         if entry is not None and entry.ordinals and _says_the_same(made, entry):
             return identity.Ordinals(made.places, entry.ordinals), made.sides, made.content
         patterns, _ = cloze.compile_patterns(self.settings.grammar.cloze_patterns)
@@ -512,7 +521,10 @@ def _kept(of: Yield, planned: Sequence[Planned]) -> tuple[Kept, ...]:
         note = one.note
         if note is None or -1 in one.ordinals or one.ordinals != made.places:
             return ()
-        kept.append(Kept(note.guid, note.mod, *_ID_AND_STATE[note.notetype](note.fields)))
+        label = None
+        if note.guid != made.label.guid:
+            label = Label(note.guid, *_ID_AND_STATE[note.notetype](note.fields))
+        kept.append(Kept(note.mod, label))
     return tuple(kept)
 
 
@@ -542,33 +554,14 @@ def _note(
     )
 
 
-def _fields(
-    made: Made, sides: yields.Sides, own_id: str, vault: str, state: str
-) -> tuple[str, ...]:
+def _fields(made: Made, sides: yields.Sides, label: Label, vault: str) -> tuple[str, ...]:
     """The fields of a note, by the order of its notetype (`notetypes.FIELDS`)."""
     context, source = made.context, made.source
     if made.flashcard.cloze is not None:
-        return sides.html[0], "", context, source, "", own_id, vault, state, "", ""
+        return sides.html[0], "", context, source, "", label.id, vault, label.state, "", ""
     front, back = sides.html
-    return front, back, context, source, _reverse(made), "", own_id, vault, state, "", ""
-
-
-def _reverse(made: Made) -> str:
-    return "1" if made.flashcard.type.reversed else ""
-
-
-def _state(made: Made, sides: yields.Sides, own_id: str, vault: str) -> str:
-    """What obs2anki wrote last, for a later comparison: digests of fields, tags and deck.
-
-    The fields by the alphabetical order of their names.
-    """
-    context, source = made.context, made.source
-    if made.flashcard.cloze is not None:
-        told = identity.digest(context, own_id, source, sides.html[0], vault)
-    else:
-        front, back = sides.html
-        told = identity.digest(back, context, front, own_id, _reverse(made), source, vault)
-    return f"{told} {_digest(made.flashcard.tags)} {_digest((made.deck,))}"
+    reverse = "1" if made.flashcard.type.reversed else ""
+    return front, back, context, source, reverse, "", label.id, vault, label.state, "", ""
 
 
 def _says_the_same(made: Made, entry: Entry) -> bool:
@@ -588,8 +581,3 @@ _ID_AND_STATE = {
     notetype: itemgetter(names.index("Id"), names.index("State"))
     for notetype, names in FIELDS.items()
 }
-
-
-@lru_cache(maxsize=4096)  # many notes have the same tags, or the same deck
-def _digest(texts: tuple[str, ...]) -> str:
-    return identity.digest(*texts)

@@ -1,6 +1,6 @@
 """What was decided about documents, kept for the next run: it holds until something changes.
 
-    cells.md | digest | checksum | [["vAuSF^~FyQ", 1577836800, "5f1c2a9b0d4e8f37", "d2f1 9a3c"]]
+    cells.md | digest | checksum | [[1577836800, None], [1767225600, ["vAuSF^~FyQ", "5f1c", ...]]]
 
 Nothing of it is needed, like all that the cache holds. It counts only below the very ledger that
 came of it, for the very yield that it was decided about, and under the same settings.

@@ -33,6 +33,7 @@ from obs2anki.data import (
     Diagnostic,
     Document,
     Flashcard,
+    Guid,
     LeftBehind,
     Media,
     Skipped,
@@ -87,6 +88,16 @@ class Sides(Value, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+class Label(Value, frozen=True):
+    """What a note says of itself."""
+
+    guid: Guid
+    id: str
+    """The Id field."""
+    state: str
+    """The State field: what obs2anki wrote last, for a later comparison."""
+
+
 class Made(Value, frozen=True):
     """A flashcard with all that can be said of it without the ledger."""
 
@@ -103,6 +114,8 @@ class Made(Value, frozen=True):
     """The Source field."""
     content: str
     """Digest of what is learnt."""
+    label: Label
+    """That of a note that is new, if no other flashcard has its question."""
 
 
 class Yield(Value, frozen=True):
@@ -242,15 +255,18 @@ class Bench:
         source = self._source(flashcard) if self.settings.cards.source else ""
         basic = flashcard.cloze is None
         sides = self._basic(flashcard) if basic else self.cloze(flashcard, places)
+        key = identity.key(flashcard)
+        guid = identity.guid_for(self.settings.namespace, key.question)
         return Made(
             flashcard,
             deck,
-            identity.key(flashcard),
+            key,
             places,
             sides,
             context,
             source,
             content(flashcard, sides, context, source, self._vault),
+            label(flashcard, deck, sides, context, source, guid, self.settings.namespace),
         )
 
     def cloze(self, flashcard: Flashcard, places: tuple[int, ...]) -> Sides:
@@ -378,6 +394,32 @@ def _learnt(flashcard: Flashcard, sides: Sides, context: str, source: str) -> tu
     reverse = "1" if flashcard.type.reversed else ""
     rest = f"Front={front}\x1fReverse={reverse}\x1fSource={source}"
     return f"Back={back}", f"Context={context}", rest
+
+
+def label(
+    flashcard: Flashcard,
+    deck: DeckName,
+    sides: Sides,
+    context: str,
+    source: str,
+    guid: Guid,
+    namespace: str,
+) -> Label:
+    """What a note says of itself; State holds digests of its fields, tags and deck."""
+    id_, vault = identity.note_id(guid), clean(namespace)
+    # The fields by the alphabetical order of their names.
+    if flashcard.cloze is not None:
+        told = identity.digest(context, id_, source, sides.html[0], vault)
+    else:
+        front, back = sides.html
+        reverse = "1" if flashcard.type.reversed else ""
+        told = identity.digest(back, context, front, id_, reverse, source, vault)
+    return Label(guid, id_, f"{told} {_digest(flashcard.tags)} {_digest((deck,))}")
+
+
+@lru_cache(maxsize=4096)  # many notes have the same tags, or the same deck
+def _digest(texts: tuple[str, ...]) -> str:
+    return identity.digest(*texts)
 
 
 @lru_cache

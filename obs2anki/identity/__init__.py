@@ -113,12 +113,14 @@ def assign(
     entries: Sequence[Entry] = (),
     unseen: Sequence[Entry] = (),
     keys: Sequence[Key] = (),
+    guids: Sequence[Guid] = (),
     known: Mapping[int, Entry] = MappingProxyType({}),
 ) -> tuple[list[Assigned], list[Diagnostic]]:
     """A GUID for each flashcard, all different; flashcards in vault order.
 
-    `keys` are those of the flashcards, if they are known already. `known` are the entries, by a
-    flashcard's index, of whole documents that are settled: no answer is needed for these.
+    `keys` are those of the flashcards, and `guids` what `guid_for` makes of their questions, if
+    that is known already. `known` are the entries, by a flashcard's index, of whole documents
+    that are settled: no answer is needed for these.
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
@@ -131,7 +133,7 @@ def assign(
     if entries:
         asked = {**known, **settled(flashcards, keys, entries, known)}
         matched, found = match(_Candidates(flashcards, keys), entries, asked)
-    fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)}, keys)
+    fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)}, keys, guids)
     assigned: list[Assigned] = []
     for index in _open(flashcards, known):
         entry = matched.get(index)
@@ -149,11 +151,14 @@ def _open(flashcards: Sequence[Flashcard], known: Mapping[int, Entry]) -> Iterab
 class _Fresh:
     """New GUIDs, one after the other in vault order."""
 
-    def __init__(self, namespace: str, known: set[Guid], keys: Sequence[Key]) -> None:
-        """`keys` are those of all flashcards."""
+    def __init__(
+        self, namespace: str, known: set[Guid], keys: Sequence[Key], guids: Sequence[Guid]
+    ) -> None:
+        """`keys` are those of all flashcards, `guids` those of their questions, if known."""
         self._namespace = namespace
         self._taken = known
         self._keys = keys
+        self._guids = guids
         self._noted = 0
         self._seen: set[tuple[str, str]] = set()
         """Questions with their answers, of so many flashcards from the first on."""
@@ -166,7 +171,8 @@ class _Fresh:
         self._noted = index
         texts = self._keys[index].asked
         if texts not in self._seen:
-            guid = guid_for(self._namespace, texts[0])
+            guids = self._guids
+            guid = guids[index] if guids else guid_for(self._namespace, texts[0])
             if guid in self._taken:
                 guid = guid_for(self._namespace, *texts)
         while not guid or guid in self._taken:
