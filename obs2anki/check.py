@@ -26,10 +26,12 @@ from obs2anki.settings import Check, Grammar, IgnoreIn, Settings
 def empty_sides(flashcard: Flashcard) -> Iterator[Diagnostic]:
     """A question without an answer, or the other way round."""
     if flashcard.cloze is None:
-        for name, side in zip(("front", "back"), flashcard.shown, strict=True):
-            if _shows_nothing(side):
+        for name, side in zip(_SIDES, flashcard.shown, strict=True):
+            if not side[:1].isalnum() and _shows_nothing(side):
                 yield diagnostics.at("O301", flashcard.path, flashcard.line, name)
 
+
+_SIDES = ("front", "back")
 
 _COMMENT_MARK = re.compile("%%|<!--|-->")
 _CLOSING = {"%%": "%%", "<!--": "-->"}

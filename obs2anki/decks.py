@@ -170,34 +170,29 @@ class _TagLines:
     def __init__(
         self, document: Document, flashcards: Sequence[Flashcard], grammar: Grammar
     ) -> None:
-        spans = sorted((f.line, f.end_line) for f in flashcards) if document.tags else ()
-        starts = [start for start, _ in spans]
-        reach = 0
-        ends = [reach := max(reach, end) for _, end in spans]
-
-        def outside(tag: Tag) -> bool:
-            at = bisect_right(starts, tag.line)
-            return at == 0 or ends[at - 1] < tag.line
-
-        self.by_line = {
-            line: tuple(tag.name for tag in tags)
-            for line, tags in groupby(document.tags, key=lambda tag: tag.line)
-        }
-        self.numbers = list(self.by_line)
-        self.outside = [
-            line
-            for line, tags in groupby(document.tags, key=lambda t: t.line)
-            if outside(next(tags))
-        ]
-        self.topics = {
-            line: _distinct(tags)
-            for line in self.outside
-            if (tags := [tag for tag in self.by_line[line] if is_flashcard_tag(tag, grammar)])
-        }
+        self.by_line: dict[int, tuple[str, ...]] = {}
+        self.outside: list[int] = []
+        self.topics: dict[int, tuple[str, ...]] = {}
         """The plugin's decks by those of `outside` that hold a flashcard tag."""
+        if document.tags:
+            self._read(document.tags, flashcards, grammar)
+        self.numbers = list(self.by_line)
         self.topic_lines = list(self.topics)
         self.fallback = _fallback(document, grammar)
         """The plugin's decks for what has no tag above it."""
+
+    def _read(self, tags: Sequence[Tag], flashcards: Sequence[Flashcard], grammar: Grammar) -> None:
+        spans = sorted((f.line, f.end_line) for f in flashcards)
+        starts = [start for start, _ in spans]
+        reach = 0
+        ends = [reach := max(reach, end) for _, end in spans]
+        for line, group in groupby(tags, key=lambda tag: tag.line):
+            names = self.by_line[line] = tuple(tag.name for tag in group)
+            at = bisect_right(starts, line)
+            if at == 0 or ends[at - 1] < line:
+                self.outside.append(line)
+                if topics := _topics_of(names, grammar.flashcard_tags):
+                    self.topics[line] = topics
 
     def around(self, flashcard: Flashcard) -> _Around:
         """Which of the lines have a say in a flashcard's deck and tags; line 0 = none has."""
@@ -231,16 +226,19 @@ def _topics(
 
 def _fallback(document: Document, grammar: Grammar) -> tuple[str, ...]:
     """The decks of a flashcard with no tag above it."""
-    listed = [tag for tag in document.topic_tags if is_flashcard_tag(tag, grammar)]
+    listed = _topics_of(document.topic_tags, grammar.flashcard_tags)
     # Only a frontmatter that the plugin itself delimits gives its tags as a list.
     if listed and document.content_line > 1:
-        return _distinct(listed)
+        return listed
     inline = (tag.name for tag in document.tags if is_flashcard_tag(tag.name, grammar))
-    return _distinct(listed[:1] or islice(inline, 1))
+    return listed[:1] or tuple(_path(tag) for tag in islice(inline, 1))
 
 
-def _distinct(tags: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(_path, tags)))
+@lru_cache(maxsize=1024)  # many documents have the same tags
+def _topics_of(tags: tuple[str, ...], flashcard_tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The plugin's decks that tags name: those among them that are flashcard tags."""
+    listed = (tag for tag in tags if _listed("#" + tag, flashcard_tags))
+    return tuple(dict.fromkeys(map(_path, listed)))
 
 
 def _tags(
@@ -348,15 +346,20 @@ def _special_deck(topics: tuple[str, ...], flashcard_tags: tuple[str, ...]) -> s
 
 def finished(deck: str, settings: Settings) -> tuple[str, int]:
     """Apply strip, depth and root; returns Anki's name of the deck, and the depth asked for."""
-    for entry in (strip.replace("/", "::") for strip in settings.decks.strip):
+    return _finished(deck, settings.decks.strip, settings.decks.depth, settings.decks.root)
+
+
+@lru_cache(maxsize=1024)  # many documents go to one deck
+def _finished(deck: str, strips: tuple[str, ...], depth: int, above: str) -> tuple[str, int]:
+    for entry in (strip.replace("/", "::") for strip in strips):
         if deck == entry or deck.startswith(entry + "::"):
             deck = deck[len(entry) :].removeprefix("::") or deck
             break
     parts = [part.strip() for part in deck.split("::")]
     parts = [part for part in parts if part]
-    if settings.decks.depth:
-        parts = parts[: settings.decks.depth]
-    root = [part.strip() for part in settings.decks.root.replace("/", "::").split("::")]
+    if depth:
+        parts = parts[:depth]
+    root = [part.strip() for part in above.replace("/", "::").split("::")]
     parts = [part for part in root if part] + parts
     name = "::".join(parts[:MAX_DEPTH])
     # Anki's own deck cannot be told from an import's: ours are never named like it.

@@ -144,11 +144,56 @@ class Blocks:
     """Code, line and details of each finding."""
 
 
-def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> Blocks:
+class _Rules(NamedTuple):
+    """A grammar, made ready for reading lines and whole paragraphs."""
+
+    grammar: Grammar
+    patterns: cloze.Patterns
+    inline: tuple[tuple[str, FlashcardType], ...]
+    """The single-line separators."""
+    types: Mapping[str, FlashcardType]
+    """Those of the multi-line separators."""
+    marks: tuple[str, ...]
+    """One of these stands in a line with a single-line separator."""
+    whole: tuple[str, ...]
+    """One of these stands in a line that is a multi-line separator, or has a cloze."""
+    telling: tuple[str, ...]
+    """One of these stands in a paragraph that is more than text."""
+    plain: bool
+    """Whether each empty line ends a block, and no separator is as good as empty."""
+
+
+@lru_cache(maxsize=64)
+def _rules(grammar: Grammar) -> _Rules:
+    patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
+    inline = [separator for separator, _ in grammar.inline]
+    marks = dict.fromkeys(s for s in inline if not any(o != s and o in s for o in inline))
+    types = {
+        grammar.multi_line_reversed: FlashcardType.MULTI_LINE_REVERSED,
+        grammar.multi_line: FlashcardType.MULTI_LINE_BASIC,
+    }
+    types.pop("", None)
+    plain = not grammar.end_marker and all(map(trim, inline))
+    whole = (*types, *cloze.telling(patterns))
+    # A character is found several times as fast as two.
+    telling = dict.fromkeys(one[:1] for one in (*marks, "<", *whole, "`", "~"))
+    return _Rules(
+        grammar,
+        patterns,
+        grammar.inline,
+        types,
+        tuple(marks),
+        whole,
+        tuple(telling) if plain else ("",),
+        plain,
+    )
+
+
+def blocks(lines: Sequence[str], grammar: Grammar) -> Blocks:
     """Cut the lines of a document, the frontmatter's blanked, into blocks."""
     result = Blocks()
     rules = _rules(grammar)
-    telling = (*rules.telling, *cloze.telling(patterns))
+    telling = rules.telling
     index = 0
     for end in (*[i for i, line in enumerate(lines) if not line], len(lines)):
         if index < end:
@@ -158,92 +203,59 @@ def blocks(lines: Sequence[str], grammar: Grammar, patterns: cloze.Patterns) -> 
             # by one of a few marks.
             for mark in telling:
                 if mark in text:
-                    if not _paragraph(paragraph, text, index + 1, rules, patterns, result):
+                    if not _paragraph(paragraph, text, index + 1, rules, result):
                         while index < end:
-                            index = _stretch(lines, index, grammar, rules, patterns, result)
+                            index = _stretch(lines, index, rules, result)
                     break
         index = max(index, end + 1)
     return result
 
 
-class _Rules(NamedTuple):
-    """What the marks of a grammar say of a whole paragraph."""
-
-    inline: tuple[tuple[str, FlashcardType], ...]
-    marks: tuple[str, ...]
-    """A line with a single-line separator holds one of these."""
-    types: Mapping[str, FlashcardType]
-    """Those of the multi-line separators."""
-    separators: tuple[str, ...]
-    """The multi-line separators."""
-    telling: tuple[str, ...]
-    """A paragraph without these, and without a cloze, is nothing but text."""
-    plain: bool
-    """Whether each empty line ends a block, and no separator is as good as empty."""
-
-
-@lru_cache(maxsize=64)
-def _rules(grammar: Grammar) -> _Rules:
-    inline = [separator for separator, _ in grammar.inline]
-    marks = dict.fromkeys(s for s in inline if not any(o != s and o in s for o in inline))
-    types = {
-        grammar.multi_line_reversed: FlashcardType.MULTI_LINE_REVERSED,
-        grammar.multi_line: FlashcardType.MULTI_LINE_BASIC,
-    }
-    types.pop("", None)
-    separators = tuple(types)
-    plain = not grammar.end_marker and all(map(trim, inline))
-    telling = (*marks, "<!--", *separators, "```", "~~~") if plain else ("",)
-    return _Rules(grammar.inline, tuple(marks), types, separators, telling, plain)
-
-
-def _paragraph(
-    lines: Sequence[str],
-    text: str,
-    number: int,
-    rules: _Rules,
-    patterns: cloze.Patterns,
-    result: Blocks,
-) -> bool:
+def _paragraph(lines: Sequence[str], text: str, number: int, rules: _Rules, result: Blocks) -> bool:
     """Cut lines between empty ones, the first being `number`, into blocks; `text` joins them.
 
     Returns False, having done nothing, if only `_stretch` can tell what they are.
     """
-    if not rules.plain or "```" in text or "~~~" in text:
+    if not rules.plain or ("`" in text and "```" in text) or ("~" in text and "~~~" in text):
         return False
-    if "<!--" in text and text.count("<!--") > text.count(review.OPENER):
+    if "<" in text and text.count("<!--") > text.count(review.OPENER):
         return False
     for mark in rules.marks:
         if mark in text:
             return "`" not in text and _single_lines(lines, number, rules, result)
-    kept = [line.rstrip(SPACE) for line in lines]
-    if "" in kept:
-        return False
-    type_, separator = _type(lines, kept, rules, patterns)
+    type_, separator = None, ""
+    for mark in rules.whole:
+        if mark in text:
+            kept = [line.rstrip(SPACE) for line in lines]
+            if "" in kept:
+                return False
+            type_, separator = _type(lines, kept, rules)
+            text = "\n".join(kept)
+            break
     comments: Sequence[int] = ()
-    if review.OPENER in text:
+    if "<" in text and review.OPENER in text:
         comments = [n for n, line in enumerate(lines, number) if review.OPENER in line]
     if type_ is None:
         result.orphans += comments
-        return True
-    text, end_line = "\n".join(kept), number + len(lines) - 1
-    block = Block(type_, separator, text, number, end_line, number, tuple(comments))
-    result.blocks.append(block)
+    else:
+        end_line = number + len(lines) - 1
+        block = Block(type_, separator, text, number, end_line, number, tuple(comments))
+        result.blocks.append(block)
     return True
 
 
 def _type(
-    lines: Sequence[str], kept: Sequence[str], rules: _Rules, patterns: cloze.Patterns
+    lines: Sequence[str], kept: Sequence[str], rules: _Rules
 ) -> tuple[FlashcardType | None, str]:
     """Type and separator of a block without a single-line separator; `kept` are trimmed lines."""
-    separators = rules.separators
-    asking = [place for place, line in enumerate(kept) if line.lstrip(SPACE) in separators]
+    types = rules.types
+    asking = [place for place, line in enumerate(kept) if line.lstrip(SPACE) in types]
     # The last one counts; one that stands first must be longer than a character.
     if asking and (asking[-1] or _units(kept[0]) > 1):
         separator = kept[asking[-1]].lstrip(SPACE)
-        return rules.types[separator], separator
+        return types[separator], separator
     for place, line in enumerate(lines):
-        if place not in asking and cloze.found_in(line, patterns):
+        if place not in asking and cloze.found_in(line, rules.patterns):
             return FlashcardType.CLOZE, ""
     return None, ""
 
@@ -273,19 +285,13 @@ def _single_lines(lines: Sequence[str], number: int, rules: _Rules, result: Bloc
     return True
 
 
-def _stretch(
-    lines: Sequence[str],
-    index: int,
-    grammar: Grammar,
-    rules: _Rules,
-    patterns: cloze.Patterns,
-    result: Blocks,
-) -> int:
+def _stretch(lines: Sequence[str], index: int, rules: _Rules, result: Blocks) -> int:
     """Read line by line up to the end of a block; returns the index of the line behind."""
+    grammar = rules.grammar
     pending = _Pending(line=index + 1)
     while index < len(lines):
         line, number = lines[index], index + 1
-        kind, type_, separator = _classify(line, line.strip(SPACE), grammar, rules)
+        kind, type_, separator = _classify(line, line.strip(SPACE), rules)
         if kind is LineKind.BLANK and grammar.end_marker and pending.type is not None:
             # With an end marker a blank line belongs to the flashcard. An empty separator,
             # which otherwise is switched off, then takes it for itself.
@@ -293,7 +299,7 @@ def _stretch(
         match kind:
             case LineKind.TEXT:
                 pending.append(number, line)
-                if pending.type is None and cloze.found_in(line, patterns):
+                if pending.type is None and cloze.found_in(line, rules.patterns):
                     pending.type = FlashcardType.CLOZE
             case LineKind.COMMENT:
                 after = _skip_comment(lines, index, grammar, result)
@@ -327,19 +333,19 @@ def _stretch(
 _Classified = tuple[LineKind, FlashcardType | None, str]
 
 
-def _classify(line: str, trimmed: str, grammar: Grammar, rules: _Rules) -> _Classified:
+def _classify(line: str, trimmed: str, rules: _Rules) -> _Classified:
     if not trimmed:
         return LineKind.BLANK, None, ""
     if line.startswith("<!--") and not line.startswith(review.OPENER):
         return LineKind.COMMENT, None, ""
-    if trimmed == grammar.end_marker:
+    if trimmed == rules.grammar.end_marker:
         return LineKind.END_MARKER, None, ""
     for separator, type_ in rules.inline:
         if separator in line:
             at = line.find(separator)
             if not _in_code(line, at, at + len(separator)):
                 return LineKind.SINGLE_LINE, type_, separator
-    if trimmed in rules.separators:
+    if trimmed in rules.types:
         return LineKind.MULTI_LINE, rules.types[trimmed], trimmed
     if line.startswith(("```", "~~~")):
         return LineKind.FENCE, None, ""
@@ -485,15 +491,15 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
     A cloze that makes no card is among them: its lines are a flashcard's all the same, and the
     tags on them are not the document's.
     """
-    patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
-    cut = blocks(document.lines, grammar, patterns)
+    rules = _rules(grammar)
+    cut = blocks(document.lines, grammar)
     made: list[Flashcard] = []
     found = [diagnostics.at(code, document.path, line, *more) for code, line, more in cut.found]
     above = contexts(document.headings)
     starts = [line for line, _ in above]
     for block in cut.blocks:
         headings = above[bisect_right(starts, block.line) - 1][1]
-        flashcard, problems = _flashcard(block, document, headings, grammar, patterns)
+        flashcard, problems = _flashcard(block, document, headings, rules)
         found += problems
         made.append(flashcard)
     left = _left_behind(document, cut)
@@ -540,14 +546,13 @@ def _flashcard(
     block: Block,
     document: Document,
     headings: tuple[str, ...],
-    grammar: Grammar,
-    patterns: cloze.Patterns,
+    rules: _Rules,
 ) -> tuple[Flashcard, list[Diagnostic]]:
     parts = _parts(block)
     found: list[Diagnostic] = []
     deletions: Cloze | None = None
     if block.type is FlashcardType.CLOZE:
-        deletions, too_high = cloze.parse(parts.text, patterns)
+        deletions, too_high = cloze.parse(parts.text, rules.patterns)
         if too_high:
             found.append(diagnostics.at("O502", document.path, block.line, too_high))
     cards = deletions.cards if deletions is not None else 2 if block.type in _REVERSED else 1
@@ -568,7 +573,7 @@ def _flashcard(
         parts.block_id,
         parts.anchor,
         headings,
-        None if grammar.folders_as_decks else parts.leading_tag,
+        None if rules.grammar.folders_as_decks else parts.leading_tag,
         (),  # topics and tags are for `decks.place`
         (),
         reviews[:cards],

@@ -189,12 +189,10 @@ def _outside_fences(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str
 def _with_hashes(text: str, lines: list[str], start: int) -> list[tuple[int, str]]:
     """The lines of a text, numbered, that hold a `#` and are in no fenced code block."""
     numbered = enumerate(islice(lines, start, None), start + 1)
-    if "```" not in text and "~~~" not in text:
+    if "`" not in text and "~" not in text:
         return [(number, line) for number, line in numbered if "#" in line]
-    telling = [
-        (number, line) for number, line in numbered if "#" in line or "```" in line or "~~~" in line
-    ]
-    return [(number, line) for number, line in _outside_fences(telling) if "#" in line]
+    telling = [one for one in numbered if "#" in one[1] or "`" in one[1] or "~" in one[1]]
+    return [one for one in _outside_fences(telling) if "#" in one[1]]
 
 
 def _marked(lines: list[tuple[int, str]]) -> tuple[tuple[Heading, ...], tuple[Tag, ...]]:

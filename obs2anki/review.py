@@ -202,7 +202,7 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
 
 def _integer(text: str) -> int | None:
     """JavaScript's parseInt: the digits at the start."""
-    if text.isdigit() and text.isascii() and len(text) <= 15:
+    if len(text) <= 15 and text.isascii() and text.isdigit():
         return int(text)
     match = _INTEGER.match(text)
     return int(match[1]) if match else None
@@ -210,6 +210,9 @@ def _integer(text: str) -> int | None:
 
 def _number(text: str) -> float | None:
     """JavaScript's parseFloat, finite."""
+    usual = text[:1] != "." and len(text) <= 300 and text.isascii()
+    if usual and text.replace(".", "", 1).isdigit():
+        return float(text)
     match = _FLOAT.match(text)
     number = float(match[1]) if match else None
     return None if number is None or number in (float("inf"), float("-inf")) else number

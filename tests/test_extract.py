@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from obs2anki import cloze, extract, review
+from obs2anki import extract, review
 from obs2anki.data import FlashcardType, Sm2Review
 from obs2anki.settings import Grammar, Settings
 from tests import golden_cases, written
@@ -152,12 +152,11 @@ GRAMMARS = (
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(GRAMMARS))
 @settings(max_examples=400)
 def test_a_paragraph_is_cut_as_its_lines_are(lines: list[str], grammar: Grammar) -> None:
-    patterns, _ = cloze.compile_patterns(grammar.cloze_patterns)
     line_by_line = extract.Blocks()
     rules, index = extract._rules(grammar), 0
     while index < len(lines):
-        index = extract._stretch(lines, index, grammar, rules, patterns, line_by_line)
-    assert extract.blocks(lines, grammar, patterns) == line_by_line
+        index = extract._stretch(lines, index, rules, line_by_line)
+    assert extract.blocks(lines, grammar) == line_by_line
 
 
 @given(
