@@ -135,6 +135,7 @@ def of(
     memory = Memory() if memory is None else memory
     desk = _Desk(settings, library, clock, vault.name, clean(settings.namespace))
     recalled = memory.recalled(harvest.yields, entries, desk)
+    known = _known(harvest.yields, recalled)
     unread = (each.path for each in harvest.yields if not each.readable)
     hidden = vault.hidden(entries, unread)
     unseen = [entry for entry in entries if entry.guid in hidden] if hidden else []
@@ -148,14 +149,11 @@ def of(
         unseen,
         [one.key for one in made],
         [one.label.guid for one in made],
-        _known(harvest.yields, recalled, entries),
+        known,
     )
-    parts = _parts(harvest.yields, recalled, assigned, desk)
-    undecided = [part for part in parts if part.of.path not in recalled]
-    open_ = [one.flashcard for part in undecided for one in part.of.made]
-    fates = [fate for part in undecided for fate in part.fates]
-    stay = {one.guid for path in recalled for one in recalled[path].planned}
-    ledger = identity.remembered(open_, assigned, fates, entries, clock.today, unseen, stay)
+    parts, fates = _parts(harvest.yields, recalled, memory.parts, assigned, desk)
+    open_ = [m.flashcard for each in harvest.yields if each.path not in recalled for m in each.made]
+    ledger = identity.remembered(open_, assigned, fates, entries, clock.today, unseen, known.guids)
     memory.keep(parts, ledger, desk)
     said = [
         *found,
@@ -254,8 +252,6 @@ class Part(Value, frozen=True):
     first: int
     """The position of its first note."""
     planned: tuple[Planned, ...]
-    fates: tuple[identity.Fate, ...]
-    """Of its flashcards; empty where they are what they were."""
     media: tuple[Media, ...]
     online: tuple[str, ...]
     found: tuple[Diagnostic, ...]
@@ -298,23 +294,19 @@ class Memory:
 
     def recalled(
         self, of: Sequence[Yield], entries: Sequence[Entry], desk: _Desk
-    ) -> dict[VaultPath, Part]:
+    ) -> dict[VaultPath, tuple[Kept, ...]]:
         """What is decided already about documents that have yielded the same."""
         kept, self.kept = self.kept, {}
         if kept:
+            counts = ((each.path, len(each.made)) for each in of)
             return {
-                each.path: desk.again(each, its)
-                for each in of
-                if (its := kept.get(each.path)) is not None and len(its) == len(each.made)
+                path: kept[path] for path, count in counts if 0 < len(kept.get(path, ())) == count
             }
-        if self.entries is not entries or self.circumstances != desk.circumstances:
+        parts, same = self.parts, self.entries is entries
+        if not same or self.circumstances != desk.circumstances:
             return {}
-        known = self.parts
-        return {
-            each.path: part
-            for each in of
-            if (part := known.get(each.path)) is not None and part.of is each
-        }
+        of_parts = ((each, parts.get(each.path)) for each in of)
+        return {each.path: part.kept for each, part in of_parts if part and part.of is each}
 
     def keep(self, parts: Iterable[Part], ledger: Sequence[Entry], desk: _Desk) -> None:
         """Remember what was decided, for the next plan."""
@@ -322,41 +314,50 @@ class Memory:
         self.entries, self.circumstances = ledger, desk.circumstances
 
 
-def _known(
-    of: Sequence[Yield], recalled: Mapping[VaultPath, Part], entries: Sequence[Entry]
-) -> dict[int, Entry]:
-    """The entries of the flashcards about which nothing is to be decided, by their index."""
-    if not recalled:
-        return {}
-    entry = {entry.guid: entry for entry in entries}
-    known: list[tuple[int, Guid]] = []
-    index = 0
+def _known(of: Sequence[Yield], recalled: Mapping[VaultPath, tuple[Kept, ...]]) -> identity.Known:
+    """The flashcards about which nothing is to be decided."""
+    indices: set[int] = set()
+    guids: set[Guid] = set()
+    start = 0
     for each in of:
-        if each.path in recalled:
-            known += enumerate([one.guid for one in recalled[each.path].planned], index)
-        index += len(each.made)
-    return {index: entry[guid] for index, guid in known}
+        end = start + len(each.made)
+        kept = recalled.get(each.path)
+        if kept is not None:
+            indices.update(range(start, end))
+            both = zip(each.made, kept, strict=True)
+            guids.update([(its.label or made.label).guid for made, its in both])
+        start = end
+    return identity.Known(indices, guids)
 
 
 def _parts(
     of: Sequence[Yield],
-    recalled: Mapping[VaultPath, Part],
+    recalled: Mapping[VaultPath, tuple[Kept, ...]],
+    before: Mapping[VaultPath, Part],
     assigned: Iterable[identity.Assigned],
     desk: _Desk,
-) -> list[Part]:
-    """What is decided about each document; `assigned` are those that were not recalled."""
+) -> tuple[list[Part], list[identity.Fate]]:
+    """What is decided about each document, and what becomes of the flashcards of the others.
+
+    `before` are the parts of then, of documents that were `recalled`, as far as they are at hand;
+    `assigned` are the flashcards of all others.
+    """
     parts: list[Part] = []
+    fates: list[identity.Fate] = []
     position = 1
     rest = iter(assigned)
     for each in of:
-        known = recalled.get(each.path)
-        if known is None:
-            part = desk.part(each, list(islice(rest, len(each.made))), position)
+        kept = recalled.get(each.path)
+        if kept is None:
+            part, new = desk.part(each, list(islice(rest, len(each.made))), position)
+            fates += new
+        elif each.path in before:
+            part = before[each.path].moved(position)
         else:
-            part = known.moved(position)
+            part = desk.again(each, kept, position)
         parts.append(part)
         position += part.notes
-    return parts
+    return parts, fates
 
 
 @dataclass(slots=True)
@@ -375,12 +376,12 @@ class _Desk:
         """What else than documents and ledger decides."""
         return self.settings, self.clock.today, self.clock.zone, self.vault
 
-    def again(self, of: Yield, kept: tuple[Kept, ...]) -> Part:
-        """What was decided about a document that is settled."""
+    def again(self, of: Yield, kept: tuple[Kept, ...], first: int) -> Part:
+        """What was decided about a document that is settled; its notes begin at `first`."""
         found: list[Diagnostic] = []
         vault = self.namespace
         planned: list[Planned] = []
-        for position, (made, its) in enumerate(zip(of.made, kept, strict=True), 1):
+        for position, (made, its) in enumerate(zip(of.made, kept, strict=True), first):
             flashcard, sides = made.flashcard, made.sides
             found += sides.diagnostics
             label = its.label or made.label
@@ -390,10 +391,12 @@ class _Desk:
             planned.append(Planned(flashcard, label.guid, made.deck, note, made.places))
         media = tuple([m for made in of.made for m in made.sides.media])
         online = tuple([a for made in of.made for a in made.sides.online])
-        return Part(of, 1, tuple(planned), (), media, online, tuple(found), kept)
+        return Part(of, first, tuple(planned), media, online, tuple(found), kept)
 
-    def part(self, of: Yield, assigned: Sequence[identity.Assigned], first: int) -> Part:
-        """Everything about one document."""
+    def part(
+        self, of: Yield, assigned: Sequence[identity.Assigned], first: int
+    ) -> tuple[Part, list[identity.Fate]]:
+        """Everything about one document, and what becomes of its flashcards."""
         found: list[Diagnostic] = []
         planned: list[Planned] = []
         fates: list[identity.Fate] = []
@@ -409,10 +412,8 @@ class _Desk:
                 media += sides.media
                 position += 1
         kept = _kept(of, planned)
-        return Part(
-            *(of, first, tuple(planned), tuple(fates)),
-            *(tuple(media), tuple(online), tuple(found), kept),
-        )
+        part = Part(of, first, tuple(planned), tuple(media), tuple(online), tuple(found), kept)
+        return part, fates
 
     def _planned(
         self, made: Made, assigned: identity.Assigned, position: int, found: list[Diagnostic]

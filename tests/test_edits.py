@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cache
 
 import pytest
@@ -73,13 +73,19 @@ def test_documents_that_are_settled_at_once_come_out_as_one_by_one(
 ) -> None:
     settled: list[int] = []
 
-    def both(candidates: Candidates, entries: Sequence[Entry], known: Settled) -> Matched:
-        settled.append(len(known))
-        result = match(candidates, entries, known)
+    def every_way(
+        candidates: Candidates, entries: Sequence[Entry], quiet: Settled, *known: Set[object]
+    ) -> Matched:
+        assert not any(known)
+        settled.append(len(quiet))
+        result = match(candidates, entries, quiet)
         assert result == match(candidates, entries)
+        theirs = {entry.guid for entry in quiet.values()}
+        rest = {index: entry for index, entry in result[0].items() if index not in quiet}
+        assert match(candidates, entries, {}, set(quiet), theirs) == (rest, result[1])
         return result
 
-    monkeypatch.setattr(assigning, "match", both)
+    monkeypatch.setattr(assigning, "match", every_way)
     state, author = vault(2, FLASHCARDS, 4 * DOCUMENTS)
     ledger = identity.Ledger()
     ledger.export(extracted(state, PLUGIN))

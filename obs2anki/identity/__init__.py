@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
-from operator import is_
-from types import MappingProxyType
+from operator import attrgetter
 from typing import cast
 
 from msgspec import structs
@@ -85,6 +85,18 @@ class Assigned(Value, frozen=True):
     key: Key
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Flashcards that are what their entries say, whole documents of them, texts all different."""
+
+    indices: Set[int] = frozenset()
+    guids: Set[Guid] = frozenset()
+    """Of the same."""
+
+
+NOTHING = Known()
+
+
 def key(flashcard: Flashcard) -> Key:
     """The question and the answer as they are shown, in one form of Unicode and white space.
 
@@ -114,13 +126,12 @@ def assign(
     unseen: Sequence[Entry] = (),
     keys: Sequence[Key] = (),
     guids: Sequence[Guid] = (),
-    known: Mapping[int, Entry] = MappingProxyType({}),
+    known: Known = NOTHING,
 ) -> tuple[list[Assigned], list[Diagnostic]]:
     """A GUID for each flashcard, all different; flashcards in vault order.
 
     `keys` are those of the flashcards, and `guids` what `guid_for` makes of their questions, if
-    that is known already. `known` are the entries, by a flashcard's index, of whole documents
-    that are settled: no answer is needed for these.
+    that is known already. `known` is what needs no answer.
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
@@ -131,8 +142,9 @@ def assign(
     matched: dict[int, Entry] = {}
     found: list[Diagnostic] = []
     if entries:
-        asked = {**known, **settled(flashcards, keys, entries, known)}
-        matched, found = match(_Candidates(flashcards, keys), entries, asked)
+        quiet = settled(flashcards, keys, entries, known)
+        candidates = _Candidates(flashcards, keys)
+        matched, found = match(candidates, entries, quiet, known.indices, known.guids)
     fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)}, keys, guids)
     assigned: list[Assigned] = []
     for index in _open(flashcards, known):
@@ -142,10 +154,10 @@ def assign(
     return assigned, found
 
 
-def _open(flashcards: Sequence[Flashcard], known: Mapping[int, Entry]) -> Iterable[int]:
-    """The indices of the flashcards that are not known."""
+def _open(flashcards: Sequence[Flashcard], known: Known) -> Sequence[int]:
+    """The indices of the flashcards that are not known, in vault order."""
     every = range(len(flashcards))
-    return [index for index in every if index not in known] if known else every
+    return sorted(set(every) - known.indices) if known.indices else every
 
 
 class _Fresh:
@@ -268,7 +280,7 @@ def settled(
     flashcards: Sequence[Flashcard],
     keys: Sequence[Key],
     entries: Sequence[Entry],
-    known: Mapping[int, Entry] = MappingProxyType({}),
+    known: Known = NOTHING,
 ) -> dict[int, Entry]:
     """The entries, by a flashcard's index, of documents that ask what they asked, in any order.
 
@@ -278,9 +290,8 @@ def settled(
     """
     then: defaultdict[VaultPath, dict[tuple[str, str], Entry]] = defaultdict(dict)
     live: Counter[VaultPath] = Counter()
-    done = {entry.guid for entry in known.values()}
     for entry in entries:
-        if entry.gone is None and entry.guid not in done:
+        if entry.gone is None and entry.guid not in known.guids:
             then[entry.path][entry.digest] = entry
             live[entry.path] += 1
     result: dict[int, Entry] = {}
@@ -332,12 +343,11 @@ def remembered(
     `entries` are what the ledger remembers. Of these, `unseen` stand in documents that could not
     be read, so they have not left, and those in `stay` are known to be as they were.
     """
-    here = {*stay, *(one.guid for one in assigned), *(entry.guid for entry in unseen)}
-    result = {
-        entry.guid: entry
-        if entry.gone is not None or entry.guid in here
-        else structs.replace(entry, gone=today)
-        for entry in entries  # in their order, so that little is left to sort
+    here = {*(one.guid for one in assigned), *(entry.guid for entry in unseen)}
+    changed = {
+        entry.guid: structs.replace(entry, gone=today)
+        for entry in entries
+        if entry.guid not in stay and entry.gone is None and entry.guid not in here
     }
     before: dict[VaultPath, Guid] = {}
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):
@@ -363,12 +373,14 @@ def remembered(
             fate.ordinals,
             None,  # it has not left
         )
-        # What is as it was is held once.
-        result[one.guid] = old if old is not None and now == old else now
+        if now != old:  # what is as it was is held once
+            changed[one.guid] = now
         before[flashcard.path] = one.guid
-    ledger = tuple([result[guid] for guid in sorted(result)])
-    same = len(ledger) == len(entries) and all(map(is_, ledger, entries))
-    return tuple(entries) if same else ledger
+    if not changed:
+        return tuple(entries)
+    # In their order, so that little is left to sort.
+    ledger = [changed.pop(entry.guid, entry) for entry in entries]
+    return tuple(sorted([*ledger, *changed.values()], key=attrgetter("guid")))
 
 
 def reviews_of(flashcard: Flashcard) -> tuple[str, ...]:

@@ -278,14 +278,20 @@ class _Pools:
 
 
 def match(
-    candidates: Candidates, entries: Sequence[Entry], settled: Settled = MappingProxyType({})
+    candidates: Candidates,
+    entries: Sequence[Entry],
+    settled: Settled = MappingProxyType({}),
+    known: Set[int] = frozenset(),
+    theirs: Set[Guid] = frozenset(),
 ) -> tuple[dict[int, Entry], list[Diagnostic]]:
     """The entry of each flashcard that is known again, by the flashcard's index.
 
-    `settled` is what the first passes would come to anyway, whole documents of it.
+    `settled` is what the first passes would come to anyway, whole documents of it. `known` are
+    the indices, and `theirs` the GUIDs, of more such flashcards: the answer lacks these.
     """
-    open_ = [candidates[index] for index in range(len(candidates)) if index not in settled]
-    done = {entry.guid for entry in settled.values()}
+    indices = (index for index in range(len(candidates)) if index not in known)
+    open_ = [candidates[index] for index in indices if index not in settled]
+    done = {*theirs, *(entry.guid for entry in settled.values())}
     renamed = _renamed([entry for entry in entries if entry.guid not in done], open_)
     olds = _olds(entries, renamed, done)
     pools = _Pools(
