@@ -20,14 +20,14 @@ from typing import NamedTuple
 from msgspec import structs
 
 from obs2anki import diagnostics
-from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag
+from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag, Value
 from obs2anki.settings import DeckRule, Grammar, Settings
 
 MAX_DEPTH = 11
 """Anki aborts an import that holds a deck nested deeper (26.09)."""
 
 
-class Placed(NamedTuple):
+class Placed(Value, frozen=True):
     """A flashcard with its topics and tags, and its home, or why it is left out."""
 
     flashcard: Flashcard

@@ -588,37 +588,27 @@ def _reviews(
 ) -> tuple[tuple[Review | None, ...], list[Diagnostic]]:
     reviews, unreadable = review.of_text(block.text)
     line = block.comments[0] if block.comments else block.line
-    found = [
-        diagnostics.at(
-            "O407" if problem.mended else "O402",
-            document.path,
-            line,
-            problem.segment,
-            problem.reason,
-        )
-        for problem in unreadable
-    ]
+    found: list[Diagnostic] = []
+    for problem in unreadable:
+        code = "O407" if problem.mended else "O402"
+        details = (problem.segment, problem.reason)
+        found.append(diagnostics.at(code, document.path, line, *details))
     if len(reviews) > cards and any(r is not None for r in reviews[cards:]):
         extra = len(reviews) - cards
         found.append(diagnostics.at("O403", document.path, line, len(reviews), cards, extra))
-    if _stands_above(block, document):
+    # A comment that begins a block belonged to what stood above it.
+    begins = block.comments[:1] == (block.own_line,) and block.type not in _SINGLE
+    if begins and not trim(review.without_comments(document.lines[line - 1])):
         found.append(diagnostics.at("O408", document.path, line))
     if len(block.comments) > 1:
         found.append(diagnostics.at("O404", document.path, block.comments[1]))
     return reviews, found
 
 
-def _stands_above(block: Block, document: Document) -> bool:
-    """Whether a block begins with an SR comment, which then belonged to what stood above it."""
-    if block.type in _SINGLE or block.comments[:1] != (block.own_line,):
-        return False
-    return not trim(review.without_comments(document.lines[block.own_line - 1]))
-
-
 # ---------------------------------------------------------------- the parts of a question
 
 
-class _Parts(NamedTuple):
+class _Parts(Value, frozen=True):
     """What a block's text is made of; for its sides and block ids see `Flashcard`."""
 
     text: str
@@ -632,16 +622,11 @@ class _Parts(NamedTuple):
 
 def _parts(block: Block) -> _Parts:
     left, bare = review.bare(block.text)
-    # Nearly always there is nothing to be taken off but white space.
-    if (
-        "#" in left
-        or "^" in left
-        or review.OPENER in left
-        or SR_CALLOUT in left
-        or left.rstrip(SPACE) != bare
-    ):
+    # Nearly always there is nothing to be taken off but white space: no tag, block id, comment
+    # or callout.
+    if "#" in left or "^" in left or "<" in left or ">" in left or left.rstrip(SPACE) != bare:
         return _marked_parts(left, bare, block)
-    sides = _sides(bare, block)
+    sides = _cut(bare, block)
     return _Parts(bare, sides, tuple([side.rstrip() for side in sides]))
 
 
@@ -696,22 +681,35 @@ def _anchor(text: str) -> str | None:
 
 
 def _sides(text: str, block: Block) -> tuple[str, ...]:
+    sides = _cut(text, block)
+    if SR_CALLOUT not in text:
+        return sides
+    if block.type in _SINGLE:
+        front, back = sides
+        return front, _without_callout_tail(back)
+    return tuple(map(_without_callout, sides))
+
+
+def _cut(text: str, block: Block) -> tuple[str, ...]:
+    """A text at its separator."""
     if block.type is FlashcardType.CLOZE:
-        return (_without_callout(text),)
+        return (text,)
     if block.type in _SINGLE:
         front, found, back = text.partition(block.separator)
         if not found:
             # The separator stood in what was cut; the plugin's substring(-1 + length) remains,
             # counted in UTF-16 units.
             units = len(block.separator.encode("utf-16-le")) - 2
-            rest = text.encode("utf-16-le")[units:].decode("utf-16-le", "replace")
-            return "", _without_callout_tail(rest)
-        return front, _without_callout_tail(back)
+            return "", text.encode("utf-16-le")[units:].decode("utf-16-le", "replace")
+        return front, back
+    front, found, back = text.partition(f"\n{block.separator}\n")
+    if found and block.separator not in front:
+        return front, back
     lines = text.split("\n")
     at = next((i for i, line in enumerate(lines) if trim(line) == block.separator), -1)
     if at < 0:
-        return _without_callout("\n".join(lines[:-1])), _without_callout(text)
-    return _without_callout("\n".join(lines[:at])), _without_callout("\n".join(lines[at + 1 :]))
+        return "\n".join(lines[:-1]), text
+    return "\n".join(lines[:at]), "\n".join(lines[at + 1 :])
 
 
 def _without_callout_tail(text: str) -> str:

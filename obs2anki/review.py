@@ -141,15 +141,12 @@ def of_comment(body: str) -> tuple[tuple[Review | None, ...], list[Unreadable]]:
         if segment := trim(part):
             fields = segment.split(",")
             read = _fsrs(*fields) if fields[0] == "fsrs" and len(fields) > 1 else _sm2(*fields)
-            if isinstance(read, str):
-                reviews.append(None)
-                unreadable.append(Unreadable(segment[:80], read, mended=False))
-            elif isinstance(read, tuple):
-                mended, problem = read
-                reviews.append(mended)
-                unreadable.append(Unreadable(segment[:80], problem, mended=True))
-            else:
+            if not isinstance(read, (str, tuple)):
                 reviews.append(read)
+                continue
+            mended, problem = (None, read) if isinstance(read, str) else read
+            reviews.append(mended)
+            unreadable.append(Unreadable(segment[:80], problem, mended is not None))
     return tuple(reviews), unreadable
 
 
