@@ -289,12 +289,10 @@ def export(
         outcome = build.run(request, deed, waiting.watch)
     _kept(context, outcome)
 
-    def saying(ended: build.Outcome) -> Said:
-        return _SHOW[format_](report.of(ended), _wording(vault))
-
-    _say_both(saying(outcome))
+    show, told, wording = _SHOW[format_], report.of(outcome), _wording(vault)
+    _say_both(show(told, wording))
     if rest is not None:
-        rest.keep(outcome, saying)
+        rest.keep(outcome, lambda settled: show(report.again(told, settled), wording))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
 

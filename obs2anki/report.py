@@ -14,7 +14,7 @@ import json
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -187,6 +187,12 @@ def of(outcome: Outcome) -> Report:
         likely_separator=_likely_separator(outcome),
         advice=(*_backlog(decks), *_maximum_interval(outcome, new), *_fsrs(new, today)),
     )
+
+
+def again(told: Report, outcome: Outcome) -> Report:
+    """What `of` would work out where the notes of `told` were delivered once more: none is new."""
+    decks = tuple([replace(row, due=0, since=None) for row in told.decks])
+    return replace(told, outcome=outcome, decks=decks, advice=())
 
 
 def _new_notes(outcome: Outcome) -> Sequence[Note]:

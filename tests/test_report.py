@@ -115,6 +115,18 @@ def test_due_now_counts_only_cards_that_were_not_delivered_before() -> None:
     assert [row.reviewed for row in told.decks] == [2]
 
 
+def test_what_is_told_again_of_the_same_notes_is_what_is_worked_out_anew() -> None:
+    late = [note("a", due(TODAY - timedelta(days=200)), deck="a::b") for _ in range(300)]
+    told = report.of(outcome(*late, note("b"), settings=Settings(maximum_interval=100)))
+    assert len(told.advice) == 3 and told.total.due == 300
+    left = (LeftBehind(VaultPath("a.md"), 3, "orphan", 1, "::"),)
+    for more in ({}, {"left_behind": left}, {"skipped": (Skipped(VaultPath("b.md"), "empty"),)}):
+        first = outcome(*late, note("b"), settings=Settings(maximum_interval=100), **more)
+        delivery = Delivery(unchanged=len(late) + 1, size=12_400)
+        settled = Outcome(first.round, Verdict.UNCHANGED, delivery)
+        assert report.again(report.of(first), settled) == report.of(settled)
+
+
 def test_decks_that_anki_takes_for_one_have_one_row() -> None:
     notes = (note("a", deck="Maths::sets"), note("b", deck="maths::Sets "), note("c", deck="maths"))
     rows = report.of(outcome(*notes)).decks
