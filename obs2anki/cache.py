@@ -28,7 +28,7 @@ from pathlib import Path
 import msgspec
 
 from obs2anki import __version__
-from obs2anki.data import VaultPath
+from obs2anki.data import Value, VaultPath
 
 FORMAT = 2
 """Of the rows; another one begins the cache anew."""
@@ -96,8 +96,7 @@ def _spelled(value: object) -> str:
 # ---------------------------------------------------------------- rows
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Value, frozen=True):
     """What is known of a document."""
 
     path: VaultPath
@@ -118,7 +117,7 @@ class Row:
 SettledRow = tuple[VaultPath, str, int, bytes]
 """A document, the digest of its text, a checksum, and what was decided about it (`settled`)."""
 
-_USES = msgspec.msgpack.Decoder(tuple[dict[str, str], dict[str, str]])
+_USES = msgspec.msgpack.Decoder(tuple[dict[VaultPath, str], dict[VaultPath, str]])
 
 SCHEMA = """
     CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -317,16 +316,7 @@ def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
         "SELECT path, stamp, digest, uses, yielded, checksum FROM documents"
     ):
         if zlib.crc32(yielded) == checksum:
-            documents, files = _USES.decode(uses)
-            yield Row(
-                VaultPath(path),
-                mark,
-                name,
-                {VaultPath(one): value for one, value in documents.items()},
-                {VaultPath(one): value for one, value in files.items()},
-                yielded,
-                checksum,
-            )
+            yield Row(VaultPath(path), mark, name, *_USES.decode(uses), yielded, checksum)
 
 
 def _prune(place: Path) -> None:

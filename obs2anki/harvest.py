@@ -168,7 +168,7 @@ class Memory:
 
     def knows(self, row: Row, one: Yield) -> None:
         """Remember a document and what it yields."""
-        self.rows[row.path] = replace(row, yielded=b"")
+        self.rows[row.path] = structs.replace(row, yielded=b"")
         self.yields[row.path] = one
 
 
@@ -259,7 +259,7 @@ class _Known:
         self.paths = frozenset(p for p, one in memory.yields.items() if self._holds(p, one))
         """Documents that would yield the same again."""
         for path, mark in self.touched.items():
-            self.rows[path] = replace(self.rows[path], stamp=mark)
+            self.rows[path] = structs.replace(self.rows[path], stamp=mark)
 
     def _holds(self, path: VaultPath, one: Yield) -> bool:
         """Whether a document would yield the same again."""

@@ -37,7 +37,7 @@ def decided(monkeypatch: pytest.MonkeyPatch) -> list[VaultPath]:
     paths: list[VaultPath] = []
     part = plan._Desk.part
 
-    def told(self: plan._Desk, of: Yield, *rest: object) -> plan.Part:
+    def told(self: plan._Desk, of: Yield, *rest: object) -> object:
         paths.append(of.path)
         return part(self, of, *rest)  # type: ignore[arg-type]  # handed on as it came
 
