@@ -61,18 +61,24 @@ def of(review: Review | None, today: date, zone: tzinfo) -> tuple[Scheduling, li
 
 def _from_sm2(review: Sm2Review, today: date, zone: tzinfo, clamped: list[str]) -> Scheduling:
     # The plugin's "Again" leaves 0 days, due the same day; Anki's shortest interval is 1.
-    interval = _within(review.interval or 1, 1, LONGEST_INTERVAL, "an interval", "days", clamped)
-    ease = _within(review.ease, EASES[0], EASES[1], "an ease", "%", clamped)
-    due = _near(review.due, today, clamped)
+    interval, ease, due = review.interval or 1, review.ease, review.due
+    number, last = due.toordinal(), today.toordinal()
+    permille = round(ease * 10)
+    within = 1 <= interval <= LONGEST_INTERVAL and EASES[0] < ease <= EASES[1]
+    if not within or abs(number - last) > LONGEST_INTERVAL:  # hardly ever
+        interval = round(_within(interval, 1, LONGEST_INTERVAL, "an interval", "days", clamped))
+        permille = round(_within(ease, *EASES, "an ease", "%", clamped) * 10)
+        due = _near(due, today, clamped)
+        number = due.toordinal()
     return Scheduling(
         CardState.REVIEW,
         due,
         None,
-        round(interval),
-        round(ease * 10),
+        interval,
+        permille,
         1,  # the plugin keeps no count; 0 would be a card that was never answered
         0,
-        _presumed_review(due, round(interval), today, zone),
+        _presumed_review(number, interval, last, zone),
         None,
         None,
     )
@@ -192,23 +198,25 @@ def _noon(day: int, zone: tzinfo) -> int:
     return _second(datetime.combine(date.fromordinal(day), time(12)), zone)
 
 
-def _presumed_review(due: date, interval: int, today: date, zone: tzinfo) -> int:
+def _presumed_review(due: int, interval: int, today: int, zone: tzinfo) -> int:
     """When a card must have been reviewed to fall due on `due`: noon of that day.
 
-    FSRS in Anki needs the time: without it, it reckons as if none had passed.
+    The days are ordinals. FSRS in Anki needs the time: without it, it reckons as if none had
+    passed.
     """
-    reviewed = min(due.toordinal() - interval, today.toordinal())
-    return _noon(max(reviewed, 1), zone)  # the first day that a calendar knows
+    return _noon(max(min(due - interval, today), 1), zone)  # the first day that a calendar knows
 
 
 def _last_review(review: FsrsReview, due: date, interval: int, today: date, zone: tzinfo) -> int:
     """Seconds since the epoch; an answer from before computers, or still to come, is no answer."""
     answered = review.last_review
     if answered is None or not EARLIEST_REVIEW <= day(answered, zone) <= today:
-        return _presumed_review(due, interval, today, zone)
+        return _presumed_review(due.toordinal(), interval, today.toordinal(), zone)
     return _second(answered, zone)
 
 
 def _due_at(review: FsrsReview, due: date, zone: tzinfo) -> int:
     """When a card in learning falls due; noon where its day had to be changed."""
-    return _second(review.due, zone) if day(review.due, zone) == due else _noon(due.toordinal(), zone)
+    return (
+        _second(review.due, zone) if day(review.due, zone) == due else _noon(due.toordinal(), zone)
+    )
