@@ -11,12 +11,12 @@ them in time linear in the text, with the same choice of match as the plugin's o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from obs2anki.data import Cloze, ClozeKind, Deletion
+from obs2anki.data import Cloze, ClozeKind, Deletion, Value
 
 if TYPE_CHECKING:
     import re2
@@ -402,16 +402,14 @@ def _placeholder(deletion: Deletion) -> str:
     return f"[{deletion.hint}]" if deletion.hint else "[...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Value, frozen=True):
     """What Anki's cloze says besides the answer: its numbers (1-based) and the hint."""
 
     ordinals: tuple[int, ...]
     hint: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Value, frozen=True):
     """A cloze text on its way through Markdown.
 
     The deletion k reads OPEN + str(k) + BODY + answer + CLOSE, and `marks[k]` tells the rest.
@@ -430,15 +428,17 @@ def marked(text: str, cloze: Cloze, places: Sequence[int] = range(MAX_CARDS)) ->
     Anki can ask, but not merely hide: what an overlapping cloze hides on a card that asks
     something else is asked there too, so that the front is the plugin's own.
     """
-    asking = frozenset(i for deletion in cloze.deletions for i in deletion.asked)
+    asking = frozenset([i for deletion in cloze.deletions for i in deletion.asked])
     marks: list[Mark] = []
 
     def shown(deletion: Deletion) -> str:
-        cards = {*deletion.asked, *(i for i in deletion.hidden if i in asking)}
-        ordinals = sorted(places[i] for i in cards if places[i] >= 0)
-        if not ordinals:
+        cards: Collection[int] = deletion.asked
+        if deletion.hidden:
+            cards = {*cards, *(i for i in deletion.hidden if i in asking)}
+        numbers = tuple(sorted([places[i] + 1 for i in cards if places[i] >= 0]))
+        if not numbers:
             return deletion.answer
-        marks.append(Mark(tuple(i + 1 for i in ordinals), deletion.hint))
+        marks.append(Mark(numbers, deletion.hint))
         return f"{OPEN}{len(marks) - 1}{BODY}{deletion.answer}{CLOSE}"
 
     return Marked(_replaced(text, cloze, shown), tuple(marks))

@@ -106,7 +106,10 @@ class FlashcardType(StrEnum):
     @property
     def reversed(self) -> bool:
         """Whether the flashcard is asked in both directions."""
-        return self in (FlashcardType.SINGLE_LINE_REVERSED, FlashcardType.MULTI_LINE_REVERSED)
+        return self in _REVERSED
+
+
+_REVERSED = (FlashcardType.SINGLE_LINE_REVERSED, FlashcardType.MULTI_LINE_REVERSED)
 
 
 class Sm2Review(Value, frozen=True, tag=2):

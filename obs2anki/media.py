@@ -111,6 +111,8 @@ class Library:
         self._packed_from_web: dict[str, Media] = {}
         self._resolved: dict[tuple[str, str], VaultPath | None] = {}
         """By the target and the document's folder."""
+        self._spellings: dict[str, dict[str, str]] = {}
+        """For an extension each spelling, by the stem without case."""
 
     @cached_property
     def _by_name(self) -> dict[str, list[VaultPath]]:
@@ -121,13 +123,22 @@ class Library:
         return dict(found)
 
     @cached_property
-    def _spellings(self) -> dict[tuple[str, str], str]:
-        """The one spelling of stems that differ only in case, so that media names never do."""
-        spelled: dict[tuple[str, str], str] = {}
+    def _by_extension(self) -> dict[str, list[VaultPath]]:
+        """The files by what a media name keeps of their extension, in the order of paths."""
+        found: defaultdict[str, list[VaultPath]] = defaultdict(list)
         for path in sorted(self._files):
-            stem, ext = _stem_and_extension(path)
-            spelled.setdefault((stem.casefold(), ext), stem)
-        return spelled
+            found[_kept_extension(posixpath.splitext(path)[1]) or ""].append(path)
+        return dict(found)
+
+    def _spelling(self, stem: str, ext: str) -> str:
+        """The one spelling of stems that differ only in case, so that media names never do."""
+        spelled = self._spellings.get(ext)
+        if spelled is None:
+            spelled = self._spellings[ext] = {}
+            for path in self._by_extension.get(ext, ()):
+                other, _ = _stem_and_extension(path)
+                spelled.setdefault(other.casefold(), other)
+        return spelled.get(stem.casefold(), stem)
 
     def resolve(self, target: str, source: VaultPath) -> VaultPath | None:
         """The file that a link's `target`, without `#heading`, names in the document `source`.
@@ -252,7 +263,7 @@ class Library:
     def _name(self, path: str, digest: str) -> str:
         """`<stem>-<hash>.<ext>` within Anki's limits (spec: NFC, 120 bytes, no odd characters)."""
         stem, ext = _stem_and_extension(path)
-        stem = self._spellings.get((stem.casefold(), ext), stem)
+        stem = self._spelling(stem, ext)
         tail = f"-{digest[:_HASH_DIGITS]}" + (f".{ext}" if ext else "")
         room = _NAME_BYTES - len(tail.encode())
         return stem.encode()[:room].decode(errors="ignore").rstrip() + tail
@@ -266,11 +277,19 @@ def _spelled(target: str) -> tuple[str, ...]:
 
 def _stem_and_extension(path: str) -> tuple[str, str]:
     """What a media name keeps of a path: the cleaned stem and the extension in lower case."""
-    stem, dotted = posixpath.splitext(posixpath.basename(path))
-    ext = _clean(dotted[1:].lower()).strip()
-    if len(ext.encode()) > 16:  # a sentence with a full stop in it, rather than an extension
-        stem, ext = stem + dotted, ""
+    name = posixpath.basename(path)
+    stem, dotted = posixpath.splitext(name)
+    ext = _kept_extension(dotted)
+    if ext is None:
+        return _trimmed(_clean(name)) or "media", ""
     return _trimmed(_clean(stem)) or "media", ext
+
+
+@lru_cache(maxsize=1024)  # most files of a vault have one of a few
+def _kept_extension(dotted: str) -> str | None:
+    """What a media name keeps of `.png`; None = a sentence has a full stop in it, rather."""
+    ext = _clean(dotted[1:].lower()).strip()
+    return ext if len(ext.encode()) <= 16 else None
 
 
 def _trimmed(stem: str) -> str:

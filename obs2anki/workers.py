@@ -43,7 +43,10 @@ def done(begin: Callable[[], Callable[[int], Result]], pieces: int, hands: int) 
     crew: list[_Hand[Result]] = []
     try:
         with _held_back():
-            crew += (_Hand[Result](begin) for _ in range(min(hands, pieces)))
+            crew += (_Hand[Result]() for _ in range(min(hands, pieces)))
+        # All are on their way before the first has to listen: what is told may fill a pipe.
+        for hand in crew:
+            hand.begin(begin)
         yield from _in_order(crew, pieces)
     except (OSError, EOFError) as error:
         raise Lost from error
@@ -70,17 +73,22 @@ def _in_order(crew: list[_Hand[Result]], pieces: int) -> Iterator[Result]:
 class _Hand(Generic[Result]):
     """A process that works, as the one that started it sees it."""
 
-    def __init__(self, begin: Callable[[], Callable[[int], Result]]) -> None:
+    def __init__(self) -> None:
         # Forking would do harm where there are threads, and there is none on Windows.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.pieces: list[int] = []
         """Those that it has, in the order in which it tells of them."""
-        self.process: BaseProcess = context.Process(target=_work, args=(theirs, begin), daemon=True)
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
         try:
             self.process.start()
         finally:
             theirs.close()  # or its end would not be seen
+
+    def begin(self, begin: Callable[[], Callable[[int], Result]]) -> None:
+        """Tell it what its work is."""
+        with suppress(OSError):  # if it is no more, that is seen where it should tell
+            self.pipe.send(begin)
 
     def take(self, piece: int | None) -> None:
         """Give it another piece, if there is one."""
@@ -117,14 +125,14 @@ def _held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
-def _work(pipe: Connection, begin: Callable[[], Callable[[int], object]]) -> None:
+def _work(pipe: Connection) -> None:
     """In a process of its own: make what is asked for until nobody asks any more."""
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     gc.disable()
     try:
-        work = begin()
+        work = pipe.recv()()
         while True:
             pipe.send(work(pipe.recv()))
     except BaseException:
