@@ -250,7 +250,7 @@ def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
 
 def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]:
     in_force, found = vault.find_settings(request.vault, request.options)
-    contents = vault.read(request.vault, in_force, lambda _: False)
+    contents = vault.read(request.vault, in_force, lambda _: False, request.seen)
     in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
     return in_force, contents, [*found, *contents.diagnostics, *proved]
 

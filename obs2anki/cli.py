@@ -282,6 +282,8 @@ def export(
         raise typer.Exit(DONE)
     from obs2anki import build, report
 
+    if rest is not None:
+        request = replace(request, seen=rest.seen)
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
     if strict:
         deed = build.strictly(deed)

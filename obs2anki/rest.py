@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from obs2anki import cache, vault
 from obs2anki.cache import Cache
 from obs2anki.clock import reading, zone_of
-from obs2anki.request import Request, deck_of, place_of_ledger
+from obs2anki.request import Request, Seen, deck_of, place_of_ledger
 
 if TYPE_CHECKING:
     from obs2anki.build import Outcome
@@ -45,6 +45,8 @@ class Rest:
     """Of all but deck and ledger, from before anything was read; empty = it cannot be told."""
     deck: Path
     ledger: Path | None
+    seen: Seen | None
+    """What the look at the vault has shown."""
 
     @classmethod
     def of(cls, request: Request, wording: tuple[object, ...]) -> Rest | None:
@@ -60,7 +62,8 @@ class Rest:
             return None
         deck = deck_of(request, in_force, vault.name_of(request.vault))
         place = place_of_ledger(request.vault, in_force)
-        files = vault.marks(request.vault, (deck, place))
+        seen = vault.look(request.vault, (deck, place))
+        files = vault.marks(seen) if seen is not None else ""
         now, zone = reading(os.environ), zone_of(in_force)
         days = (
             now.astimezone(zone).date(),
@@ -71,7 +74,7 @@ class Rest:
         mark = cache.key(in_force, found, files, days, asked, wording, os.environ.get("TZ"))
         store = Cache.of(request.cache, request.vault)
         ledger = None if request.stateless else place
-        return cls(store, mark if files else "", deck, ledger)
+        return cls(store, mark if files else "", deck, ledger, seen)
 
     def said(self) -> Said | None:
         """What an export would say, if nothing has changed since the last one."""

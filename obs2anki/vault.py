@@ -24,6 +24,7 @@ from pathlib import Path
 from obs2anki import diagnostics, settings
 from obs2anki.data import Diagnostic, Skipped, Source, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.request import File, Seen
 from obs2anki.settings import Layer, Override, Problem, Settings, SettingsError
 
 PLUGIN = ".obsidian/plugins/obsidian-spaced-repetition"
@@ -40,6 +41,9 @@ SETTLED = 2_000_000_000
 
 SETTLED_SOON = 50_000_000
 """The same where a file system counts in fractions of a second."""
+
+LASTS = 1.0
+"""Seconds for which nobody looks again: others may be waited for after a look."""
 
 ABOVE, BELOW, FOLDERS = 5, 3, 1_000
 """How far the plugin's settings are looked for: levels up, levels down, folders in all."""
@@ -65,19 +69,22 @@ class Contents:
     """Every document that there is to read."""
     spelt: Mapping[VaultPath, str] = field(default_factory=dict)
     """How the disk spells the paths that are not NFC there, as this run's locale has it."""
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """What the stamps were a moment ago, by the paths as the disk spells them."""
 
     def file(self, path: VaultPath) -> Path:
         """Where a file of the vault lies on the disk."""
         return self.root / self.spelt.get(path, path)
 
     def stamp(self, path: VaultPath) -> str:
-        """What a change of a file would change (`stamp`)."""
-        return stamp(f"{self.root}/{self.spelt.get(path, path)}")
+        """What a change of a file would change (`stamp`): from now, or from before it is read."""
+        disk = self.spelt.get(path, path)
+        return self.stamps.get(disk) or stamp(f"{self.root}/{disk}")
 
     def source(self, path: VaultPath) -> tuple[Source | None, list[Diagnostic]]:
         """A document, or None if it cannot be read, and what is to be said of reading it."""
         disk = self.spelt.get(path, path)
-        return _source(self.root, _File(path, disk, document=True))
+        return _source(self.root, File(path, disk, document=True))
 
     def text(self, path: VaultPath) -> str | None:
         """What a document says; None if it cannot be read, for which there is a finding."""
@@ -282,17 +289,21 @@ def read(
     root: Path,
     in_force: Settings,
     wanted: Callable[[VaultPath], bool] = lambda _: True,
+    seen: Seen | None = None,
 ) -> Contents:
     """All that a vault holds: the texts of the documents that are wanted, the names of all files.
 
-    What cannot be read is a diagnostic, and the rest goes on.
+    What cannot be read is a diagnostic, and the rest goes on. What was `seen` a moment ago need
+    not be looked for again.
 
     Raises:
         Obs2ankiError: `root` cannot be read, or keeps its reviews in a file of their own.
     """
     _assert_vault(root)
     listing = _Listing(root)
-    found, said = listing.everything()
+    if seen is not None and time.monotonic() - seen.when > LASTS:
+        seen = None
+    found, said = listing.everything() if seen is None else (_in_order(seen.files), [])
     _refuse_schedule_data(found)
     documents = [file for file in found if file.document]
     if not documents and not said:
@@ -321,6 +332,7 @@ def read(
         diagnostics=tuple(said),
         documents=tuple(file.path for file in documents),
         spelt={file.path: file.disk for file in found if file.path != file.disk},
+        stamps={} if seen is None else seen.stamps,
     )
 
 
@@ -337,12 +349,12 @@ def reviewed(contents: Contents, in_force: Settings) -> Iterator[Source]:
         source = taken.get(path)
         if source is None:
             disk = contents.spelt.get(path, path)
-            source = _with_review(contents.root, _File(path, disk, document=True))
+            source = _with_review(contents.root, File(path, disk, document=True))
         if source is not None:
             yield source
 
 
-def _with_review(root: Path, file: _File) -> Source | None:
+def _with_review(root: Path, file: File) -> Source | None:
     """A document that holds a review; others are not even decoded."""
     try:
         data = _bytes(f"{root}/{file.disk}")
@@ -382,27 +394,37 @@ def stamp(file: str | Path) -> str:
     return f"{told.st_mtime_ns} {told.st_ctime_ns} {told.st_size} {told.st_ino}"
 
 
-def marks(root: Path, besides: Iterable[Path]) -> str:
-    """What a change of any visible file would change, without reading one.
+def look(root: Path, besides: Iterable[Path]) -> Seen | None:
+    """The visible files and their stamps, without reading one.
 
-    `besides` are files that are left out. Empty where it cannot be told: a file was changed a
-    moment ago, a folder cannot be read, or there are symbolic links.
+    `besides` are files whose stamps are left out. None where it cannot be told: a file was
+    changed a moment ago, a folder cannot be read, or there are symbolic links.
     """
+    when = time.monotonic()
     listing = _Listing(root)
     listing.walk("", None)
     if listing.links or listing.said or listing.unread:
-        return ""
-    out = {os.path.realpath(file) for file in besides}
-    real = os.path.realpath(root)
-    told: list[str] = []
+        return None
+    above = os.path.join(os.path.realpath(root), "")  # noqa: PTH118  # it ends in a separator
+    out = {os.path.realpath(file).removeprefix(above).replace(os.sep, "/") for file in besides}
+    stamps: dict[str, str] = {}
     for file in listing.files:
-        if os.path.join(real, file.disk) in out:  # noqa: PTH118  # 10,000 times
-            told.append(file.path)
+        if file.disk in out:
             continue
         mark = stamp(f"{root}/{file.disk}")
         if not mark:
-            return ""
-        told.append(f"{file.disk}\0{mark}")
+            return None
+        stamps[file.disk] = mark
+    return Seen(tuple(listing.files), stamps, when)
+
+
+def marks(seen: Seen) -> str:
+    """What a change of any file that was seen would change."""
+    stamps = seen.stamps
+    told = (
+        f"{file.disk}\0{stamps[file.disk]}" if file.disk in stamps else file.path
+        for file in seen.files
+    )
     return "\n".join(sorted(told))
 
 
@@ -422,7 +444,7 @@ def is_ignored(path: VaultPath, in_force: Settings) -> bool:
     return globs.ignored_by(path, patterns)
 
 
-def _refuse_schedule_data(found: Iterable[_File]) -> None:
+def _refuse_schedule_data(found: Iterable[File]) -> None:
     """Raise an Obs2ankiError if the reviews are not in the documents."""
     for file in found:
         if file.path.rpartition("/")[2].casefold() == SCHEDULE_DATA:
@@ -433,7 +455,7 @@ def _refuse_schedule_data(found: Iterable[_File]) -> None:
             )
 
 
-def _source(root: Path, file: _File) -> tuple[Source | None, list[Diagnostic]]:
+def _source(root: Path, file: File) -> tuple[Source | None, list[Diagnostic]]:
     """A document as read, or None, and what is to be said of it."""
     try:
         data = _bytes(f"{root}/{file.disk}")
@@ -504,22 +526,12 @@ def _reason(error: Exception) -> str:
 # ---------------------------------------------------------------- listing
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A visible file."""
-
-    path: VaultPath
-    disk: str
-    """Its path below the root as the disk spells it."""
-    document: bool
-
-
 @dataclass(slots=True)
 class _Listing:
     """The names below a folder, gathered folder by folder."""
 
     root: Path
-    files: list[_File] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     """Symbolic links that have not been looked at."""
     said: list[Diagnostic] = field(default_factory=list)
@@ -528,16 +540,15 @@ class _Listing:
     followed: set[Path] = field(default_factory=set)
     """Files and folders that can be seen through links only."""
 
-    def everything(self) -> tuple[list[_File], list[Diagnostic]]:
+    def everything(self) -> tuple[list[File], list[Diagnostic]]:
         """Every visible file in vault order, whatever order the disk lists them in."""
         self.walk("", None)
         real = self.root.resolve()
         while self.links:
             self.links.sort(key=order, reverse=True)
             self.follow(self.links.pop(), real)
-        ranked = sorted((order(file.path), file.path, file.disk, file) for file in self.files)
         self.said.sort(key=lambda one: (order(one.path), one))
-        return _each_once([file for *_, file in ranked]), self.said
+        return _in_order(self.files), self.said
 
     def walk(self, top: str, real: Path | None) -> None:
         """Gather what lies below a folder; `real` is where it lies if a link led there."""
@@ -591,7 +602,7 @@ class _Listing:
 
     def add(self, disk: str, *, document: bool) -> None:
         """Note a file."""
-        self.files.append(_File(_vault_path(disk), disk, document))
+        self.files.append(File(_vault_path(disk), disk, document))
 
     def follow(self, disk: str, root: Path) -> None:
         """Follow a symbolic link, if it stays in the vault and shows what is not seen anyway.
@@ -642,15 +653,21 @@ def _unicode(disk: str) -> str | None:
         return None
 
 
-def _each_once(files: list[_File]) -> list[_File]:
+def _in_order(files: Iterable[File]) -> list[File]:
+    """The files in vault order."""
+    ranked = sorted([(order(file.path), file.path, file.disk, file) for file in files])
+    return _each_once([file for *_, file in ranked])
+
+
+def _each_once(files: list[File]) -> list[File]:
     """The files, where two have one path in NFC the second by the spelling that it has."""
     spellings = [VaultPath(_unicode(file.disk) or file.disk) for file in files]
     exact = frozenset(spellings)
     taken: set[str] = set()
-    named: list[_File] = []
+    named: list[File] = []
     for file, spelling in zip(files, spellings, strict=True):
         if file.path != spelling and (file.path in exact or file.path in taken):
-            file = _File(spelling, file.disk, file.document)
+            file = File(spelling, file.disk, file.document)
         taken.add(file.path)
         named.append(file)
     return named

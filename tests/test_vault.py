@@ -9,6 +9,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -672,3 +673,55 @@ def test_a_digest_is_the_files_sha256_and_size(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_has_no_digest(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         vault.digest(tmp_path / "gone.png")
+
+
+# ---------------------------------------------------------------- looked at before
+
+
+@pytest.fixture
+def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault, "SETTLED", -1)
+
+
+@pytest.mark.usefixtures("_settled")
+def test_what_was_seen_a_moment_ago_reads_like_what_is_looked_for(tmp_path: Path) -> None:
+    names = ("b/Zoë.md", "b/zoe 10.md", "b/zoe 2.md", "a.md", ".hidden/c.md", "B.png")
+    write(tmp_path, dict.fromkeys((*names, "b/Zoe\u0308.md"), "Q::A"))
+    seen = vault.look(tmp_path, ())
+    assert seen is not None
+    again = vault.read(tmp_path, settings.WITHOUT_PLUGIN, seen=seen)
+    assert replace(again, stamps={}) == read(tmp_path)
+    assert [again.stamp(path) for path in again.files] == [
+        vault.stamp(again.file(path)) for path in again.files
+    ]
+
+
+@pytest.mark.usefixtures("_settled")
+def test_what_was_seen_long_ago_is_looked_for_again(tmp_path: Path) -> None:
+    write(tmp_path, {"a.md": "Q::A"})
+    seen = vault.look(tmp_path, ())
+    assert seen is not None
+    write(tmp_path, {"b.md": "Q::A"})
+    old = replace(seen, when=seen.when - vault.LASTS)
+    assert paths(vault.read(tmp_path, settings.WITHOUT_PLUGIN, seen=old)) == ["a.md", "b.md"]
+
+
+@pytest.mark.usefixtures("_settled")
+def test_a_look_tells_every_change_but_those_of_the_files_that_are_left_out(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"a.md": "Q::A", "b/c.md": "Q::A", "b/deck.apkg": "deck"}
+
+    def mark() -> str:
+        seen = vault.look(tmp_path, [tmp_path / "b/deck.apkg", Path("/elsewhere")])
+        return "" if seen is None else vault.marks(seen)
+
+    write(tmp_path, files)
+    before = mark()
+    write(tmp_path, {"b/deck.apkg": "another deck"})
+    assert mark() == before != ""
+    write(tmp_path, {"b/c.md": "Q::B and more"})
+    changed = mark()
+    assert changed not in ("", before)
+    (tmp_path / "b/c.md").rename(tmp_path / "b/d.md")
+    assert mark() not in ("", before, changed)
+    (tmp_path / "link.md").symlink_to(tmp_path / "a.md")
+    assert mark() == ""
