@@ -49,8 +49,7 @@ class Source:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Value, frozen=True):
     """A heading of a document, as Obsidian's metadata cache lists it."""
 
     level: int
@@ -58,8 +57,7 @@ class Heading:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Value, frozen=True):
     """A tag written in a document's text; `name` has no `#`, nested parts are joined by `/`."""
 
     name: str
@@ -212,27 +210,6 @@ class Flashcard(Value, frozen=True):
         if self.cloze is not None:
             return self.cloze.cards
         return 2 if self.type.reversed else 1
-
-    def filed(self, topics: tuple[str, ...], tags: tuple[str, ...]) -> Flashcard:
-        """The same flashcard with its topics and tags."""
-        return Flashcard(
-            self.type,
-            self.path,
-            self.line,
-            self.end_line,
-            self.sides,
-            self.shown,
-            self.cloze,
-            self.block_id,
-            self.anchor,
-            self.context,
-            self.leading_tag,
-            topics,
-            tags,
-            self.reviews,
-            self.rtl,
-            self.own_line,
-        )
 
     def review(self, ordinal: int) -> Review | None:
         """The review of the plugin's card `ordinal` (0-based), if it has one."""
