@@ -238,14 +238,16 @@ class _Candidates:
             known = self._made[index] = self._candidate(index)
         return known
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Digests of question and answer of all of them, in vault order."""
-        return (own.texts for own in self._keys)
+    def having(self, texts: Set[str]) -> Iterator[Candidate]:
+        """Those whose question or answer has one of these digests, in vault order."""
+        for index, own in enumerate(self._keys):
+            if own.question_digest in texts or own.answer_digest in texts:
+                yield self[index]
 
-    def sides(self) -> Iterator[str]:
-        """Question and answer of all of them, as far as they are remembered."""
-        texts = (text for own in self._keys for text in (own.question, own.answer))
-        return (text[:REMEMBERED] for text in texts)
+    def sides(self, last: str) -> Iterator[str]:
+        """Questions and answers, as far as they are remembered, of digests not above `last`."""
+        yield from (k.question[:REMEMBERED] for k in self._keys if k.question_digest <= last)
+        yield from (k.answer[:REMEMBERED] for k in self._keys if k.answer_digest <= last)
 
     def is_reviewed(self) -> bool:
         """Whether any of them has a review."""

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -66,12 +67,12 @@ class Candidates(Protocol):
         """The flashcard with an index."""
         ...
 
-    def texts(self) -> Iterator[Texts]:
-        """Digests of question and answer of all of them, in vault order."""
+    def having(self, texts: Set[str]) -> Iterable[Candidate]:
+        """Those whose question or answer has one of these digests, in vault order."""
         ...
 
-    def sides(self) -> Iterator[str]:
-        """Question and answer of all of them, one after the other."""
+    def sides(self, last: str) -> Iterable[str]:
+        """Of the questions and answers of all of them those whose digest is not above `last`."""
         ...
 
     def is_reviewed(self) -> bool:
@@ -92,13 +93,14 @@ class AllCandidates:
     def __getitem__(self, index: int) -> Candidate:
         return self._all[index]
 
-    def texts(self) -> Iterator[Texts]:
-        """Digests of question and answer."""
-        return (candidate.texts for candidate in self._all)
+    def having(self, texts: Set[str]) -> Iterable[Candidate]:
+        """Those whose question or answer has one of these digests."""
+        return (one for one in self._all if not texts.isdisjoint(one.texts))
 
-    def sides(self) -> Iterator[str]:
-        """Question and answer, one after the other."""
-        return (side for one in self._all for side in (one.question, one.answer))
+    def sides(self, last: str) -> Iterable[str]:
+        """Questions and answers whose digest is not above `last`."""
+        questions = (one.question for one in self._all if one.question_digest <= last)
+        return chain(questions, (one.answer for one in self._all if one.answer_digest <= last))
 
     def is_reviewed(self) -> bool:
         """Whether any of them has a review."""
@@ -167,10 +169,12 @@ class _Pools:
     @cached_property
     def words(self) -> Words:
         """How telling each word of the vault is."""
-        from obs2anki.identity.words import Words
+        from obs2anki.identity.words import Words, share
 
-        then = [side for entry in self.entries for side in (entry.question, entry.answer)]
-        return Words(then, list(self.vault.sides()))
+        last = share(2 * max(len(self.entries), len(self.vault)))
+        questions = (entry.question for entry in self.entries if entry.question_digest <= last)
+        answers = (entry.answer for entry in self.entries if entry.answer_digest <= last)
+        return Words(chain(questions, answers), self.vault.sides(last))
 
     @cached_property
     def reviewed(self) -> bool:
@@ -194,15 +198,16 @@ class _Pools:
     @cached_property
     def then(self) -> Counter[Hashable]:
         """How often each of these texts stood in the vault, and in its document."""
+        texts = self.texts
         return Counter(
             place
             for e in self.entries
-            if e.gone is None and not self.texts.isdisjoint(texts := _texts_of(e))
+            if e.gone is None and (e.question_digest in texts or e.answer_digest in texts)
             for place in _texts(
                 e.type is FlashcardType.CLOZE,
                 self.renamed.get(e.path, e.path),
                 e.context_digest,
-                texts,
+                _texts_of(e),
             )
         )
 
@@ -211,10 +216,8 @@ class _Pools:
         """How often each of them stands there today."""
         return Counter(
             place
-            for index, texts in enumerate(self.vault.texts())
-            if not self.texts.isdisjoint(texts)
-            for c in (self.vault[index],)
-            for place in _texts(c.cloze, c.path, c.context_digest, texts)
+            for c in self.vault.having(self.texts)
+            for place in _texts(c.cloze, c.path, c.context_digest, c.texts)
         )
 
     def alone(self, cloze: bool, path: VaultPath | None, side: str, digest: str) -> Hashable:

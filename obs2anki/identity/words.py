@@ -12,10 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from zlib import crc32
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import DamerauLevenshtein
@@ -26,7 +25,7 @@ _UNSPACED = "\u2e80"
 """From here on scripts put no spaces between words."""
 
 SAMPLE = 10_000
-"""Texts that are counted at most; more would not change what is rare."""
+"""About so many texts are counted at most; more would not change what is rare."""
 
 _NAME = 3
 """Texts up to which a word is a name: a flashcard often says it in question and answer."""
@@ -55,16 +54,15 @@ SAME = Compared(1.0, telling_kept=True, only_grown=True, name_kept=True, kept=1.
 class Words:
     """How telling each word of a vault is."""
 
-    def __init__(self, then: Sequence[str], now: Sequence[str]) -> None:
-        """Count the words of the vault's texts before and after an edit, of many only some.
+    def __init__(self, then: Iterable[str], now: Iterable[str]) -> None:
+        """Count the words of the vault's texts before and after an edit; of many, of a `share`.
 
         The greater count tells: what nobody edited is in both, and no commoner for that.
         """
-        many = max(len(then), len(now))
-        left = Counter(_sample(then, many))
+        left = Counter(then)
         both: list[str] = []
         new: list[str] = []
-        for text in _sample(now, many):
+        for text in now:
             stayed = left.get(text, 0)
             left[text] = stayed - 1
             (both if stayed > 0 else new).append(text)
@@ -122,14 +120,12 @@ class Words:
         return found
 
 
-def _sample(texts: Sequence[str], many: int) -> Sequence[str]:
-    """So many of the texts that about SAMPLE of `many` remain; the same ones wherever they are."""
-    share = many // SAMPLE
-    return texts if share < 2 else [text for text in texts if _number(text) % share == 0]
+def share(many: int) -> str:
+    """Of `many` texts those are to be counted whose digest is not above this one.
 
-
-def _number(text: str) -> int:
-    return crc32(text.encode("utf-8", "surrogatepass"))
+    So the same ones are, wherever they stand.
+    """
+    return f"{(1 << 48) // max(many // SAMPLE, 1) - 1:012x}"
 
 
 def _counted(texts: Iterable[str]) -> Counter[str]:
