@@ -60,7 +60,7 @@ class Memory:
     decisions: plan.Memory = field(default_factory=plan.Memory)
     shelf: settled.Shelf = field(default_factory=settled.Shelf)
     """What of these is kept in the cache."""
-    filled: Filled = field(default_factory=dict)
+    filled: Filled = field(default_factory=Filled)
     """What the deck was filled with."""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from msgspec import structs
 from obs2anki.data import NEW, CardState, Plan, Scheduling
 from obs2anki.destinations import anki2
 from obs2anki.destinations.contents import Contents, Filled, contents
+from obs2anki.destinations.package import Package
 from tests.plans import note, plan, reviewed
 
 MEDIA = {"a-1.png": 7}
@@ -80,13 +83,14 @@ def test_a_plan_says_what_its_package_will_hold(made: Plan) -> None:
 def test_what_was_told_of_the_last_notes_changes_nothing(
     before: Plan, after: Plan, kept: set[int]
 ) -> None:
-    filled: Filled = {}
-    held(before, filled)
+    filled = Filled()
+    filled.keep(before, held(before))
     same = [one for index, one in enumerate(before.notes) if index in kept]
     guids = {one.guid for one in same}
     made = plan(*same, *(one for one in after.notes if one.guid not in guids))
     assert held(made, filled) == held(made)
-    assert {guid: one for guid, (one, _) in filled.items()} == {n.guid: n for n in made.notes}
+    assert filled.contents_of(made) in (None, held(made))
+    assert filled.contents_of(replace(before)) == held(before)
 
 
 @pytest.mark.parametrize(
@@ -151,3 +155,25 @@ REORDERED: dict[str, Callable[[Plan], Plan]] = {
 def test_ids_and_their_order_do_not_matter(change: Callable[[Plan], Plan]) -> None:
     made = plan(note("a", DUE, NEW), note("b", DUE), note("c", NEW))
     assert held(change(made)) == held(made)
+
+
+@given(st.lists(st.sampled_from([0, 1, 2]), max_size=5))
+def test_what_a_process_delivered_last_changes_no_delivery(walk: list[int]) -> None:
+    steps = [MADE, replace(MADE, revlog=False), plan(*MADE.notes[:2])]
+    filled = Filled()
+    with tempfile.TemporaryDirectory() as folder:
+        told, other = Path(folder, "told.apkg"), Path(folder, "other.apkg")
+        for step in walk:
+            seen = Package(told, filled=filled).deliver(steps[step])
+            assert seen == Package(other).deliver(steps[step])
+            assert told.read_bytes() == other.read_bytes()
+
+
+def test_a_deck_that_somebody_changed_is_delivered_again(tmp_path: Path) -> None:
+    deck, filled = tmp_path / "deck.apkg", Filled()
+    Package(deck, filled=filled).deliver(MADE)
+    whole = deck.read_bytes()
+    Package(deck).deliver(plan(*MADE.notes[:1]))
+    assert Package(deck, filled=filled).deliver(MADE).added == 2
+    assert deck.read_bytes() == whole
+    assert not Package(deck, filled=filled).deliver(MADE).written

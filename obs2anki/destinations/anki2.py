@@ -27,8 +27,8 @@ from typing import Any, BinaryIO
 import genanki
 
 from obs2anki.ankitext import clean_deck, clean_tag
-from obs2anki.data import CardState, DeckName, Guid, Note, Notetype, Plan, Scheduling
-from obs2anki.destinations.contents import CARD, Contents, Filled, Tally, Told, told, told_of_card
+from obs2anki.data import CardState, DeckName, Note, Notetype, Plan, Scheduling
+from obs2anki.destinations.contents import CARD, Contents, Filled, Tally, told, told_of_card
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD, Field, Template
 
@@ -126,7 +126,7 @@ def _nameless() -> Database:
 def database(plan: Plan, filled: Filled | None = None) -> Database:
     """The collection that holds the notes of `plan`; to be closed.
 
-    `filled` tells of the notes of the last plan, and then of those of this one.
+    `filled` tells of the notes of the last plan.
 
     Raises Obs2ankiError where the folder for temporary files takes no more, and
     ValueError where the plan breaks a promise: a GUID is empty or given twice, a note has
@@ -264,24 +264,14 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
     def _note_rows(self, ids: Iterable[int]) -> Iterator[Row]:
         notetype_ids = {name: notetype.model_id for name, notetype in self.notetypes.items()}
         tally = self.tally.notes
-        if self.filled:
-            tally.update(self._told_before(self.filled))
+        if self.filled is not None:
+            tally.update(self.filled.told(self.notes))
         for note_id, note in zip(ids, self.notes, strict=True):
             guid, mod, notetype_id = note.guid, note.mod, notetype_ids[note.notetype]
             tags, fields = _tags_text(note.tags), "\x1f".join(note.fields)
             if guid not in tally:
                 tally[guid] = told(mod, notetype_id, tags, fields)
             yield note_id, guid, notetype_id, mod, tags, fields, note.fields[0]
-        if self.filled is not None:
-            self.filled.clear()
-            self.filled.update({note.guid: (note, tally[note.guid]) for note in self.notes})
-
-    def _told_before(self, filled: Filled) -> Iterator[tuple[Guid, Told]]:
-        """What was told of the notes that are still the very same."""
-        for note in self.notes:
-            known = filled.get(note.guid)
-            if known is not None and known[0] is note:
-                yield note.guid, known[1]
 
     def _card_rows(
         self, note_ids: Iterable[int], card_ids: Iterable[int], logs: Mapping[int, Row]

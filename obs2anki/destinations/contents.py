@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
-from obs2anki.data import Guid, Note
+from obs2anki.data import Guid, Media, Note, Plan
 
 Row = Sequence[Any]
 """A row of one of Anki's tables; that of a file which others made may hold anything."""
@@ -49,10 +49,6 @@ class Contents:
 Told = tuple[int, str]
 """What `Contents.notes` says of a note."""
 
-Filled = dict[Guid, tuple[Note, Told]]
-"""The notes that a collection was filled with last, and what is told of them. Of one that is still
-the very same, that need not be worked out again."""
-
 
 CARD = (
     *("did", "ord", "type", "queue", "due", "ivl", "factor", "reps", "lapses"),
@@ -83,6 +79,34 @@ class Tally:
         frame = repr(connection.execute("SELECT crt, conf, models, decks FROM col").fetchall())
         cards = b"".join(sorted(self.cards))
         return Contents(self.notes, _digest(cards), _digest(frame.encode()), media)
+
+
+@dataclass(slots=True)
+class Filled:
+    """What a collection was filled with last, and what is told of that; nothing of it is needed."""
+
+    plan: tuple[tuple[Note, ...], int, bool, tuple[Media, ...]] | None = None
+    """What of a plan decides what a collection holds."""
+    contents: Contents | None = None
+
+    def keep(self, plan: Plan, contents: Contents) -> None:
+        """Keep in mind what is told of a plan."""
+        self.plan, self.contents = _decisive(plan), contents
+
+    def contents_of(self, plan: Plan) -> Contents | None:
+        """What is told of a plan that says the same as the last one; None of any other."""
+        return self.contents if self.plan == _decisive(plan) else None
+
+    def told(self, notes: Iterable[Note]) -> dict[Guid, Told]:
+        """What is told of those notes that are still the very same."""
+        if self.plan is None or self.contents is None:
+            return {}
+        told, before = self.contents.notes, {note.guid: note for note in self.plan[0]}
+        return {note.guid: told[note.guid] for note in notes if before.get(note.guid) is note}
+
+
+def _decisive(plan: Plan) -> tuple[tuple[Note, ...], int, bool, tuple[Media, ...]]:
+    return plan.notes, plan.rollover, plan.revlog, plan.media
 
 
 def _digest(content: bytes) -> str:

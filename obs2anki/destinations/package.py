@@ -74,7 +74,7 @@ class Package:
     memory: Memory | None = None
     """What knows what the package held when it was last written; None = it is always read."""
     filled: Filled | None = None
-    """The notes that it held then, if this process has written it."""
+    """What this process delivered last."""
 
     def deliver(self, plan: Plan) -> Delivery:
         """Make the package hold `plan`; its counts are against the package that was there.
@@ -86,8 +86,12 @@ class Package:
         with _sentences(self.path):
             there = _there(self.path, self.memory)
             _clear(_target(self.path).parent)
-            with closing(anki2.database(plan, self.filled)) as connection:
+            filled = Filled() if self.filled is None else self.filled
+            if there is not None and there == filled.contents_of(plan):
+                return Delivery(unchanged=len(plan.notes), size=self.path.stat().st_size)
+            with closing(anki2.database(plan, filled)) as connection:
                 wanted = connection.contents(_sizes(plan.media))
+                filled.keep(plan, wanted)
                 delivery = _first(plan) if there is None else _difference(there, wanted)
                 if delivery.written:
                     _put(self.path, connection, plan.media)
