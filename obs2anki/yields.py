@@ -291,11 +291,11 @@ class Bench:
             if shown is None:
                 rendered, found = render.side(side, self.place(flashcard), self.library, obsidian)
                 self._note(rendered)
-                shown = rendered.html
+                shown = clean(rendered.html)
                 media += rendered.media
                 online += rendered.online
                 said += found
-            html.append(clean(shown) or EMPTY)
+            html.append(shown or EMPTY)
         return Sides(tuple(html), media, online, tuple(said))
 
     def _note(self, rendered: render.Rendered) -> None:

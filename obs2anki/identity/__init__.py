@@ -204,12 +204,13 @@ _PAIRS = [tens + ones for tens in _DIGITS for ones in _DIGITS]
 def guid_for(*texts: str) -> Guid:
     """The GUID that genanki (0.13) would make of texts, made with fewer divisions."""
     hashed = hashlib.sha256("__".join(texts).encode()).digest()
-    number = int.from_bytes(hashed[:8], "big")
-    guid = ""
-    while number:
-        number, two = divmod(number, 91 * 91)
-        guid = _PAIRS[two] + guid
-    return Guid(guid.lstrip(_DIGITS[0]))  # a number has no zeros before it
+    # Five pairs of digits hold any number of 64 bits.
+    rest, fifth = divmod(int.from_bytes(hashed[:8], "big"), len(_PAIRS))
+    rest, fourth = divmod(rest, len(_PAIRS))
+    rest, third = divmod(rest, len(_PAIRS))
+    first, second = divmod(rest, len(_PAIRS))
+    digits = f"{_PAIRS[first]}{_PAIRS[second]}{_PAIRS[third]}{_PAIRS[fourth]}{_PAIRS[fifth]}"
+    return Guid(digits.lstrip(_DIGITS[0]))  # a number has no zeros before it
 
 
 @lru_cache(maxsize=4096)  # many flashcards stand below one heading

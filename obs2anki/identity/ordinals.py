@@ -40,7 +40,7 @@ class _Asked(Value, frozen=True):
 def new_places(flashcard: Flashcard) -> tuple[int, ...]:
     """The ordinals of a flashcard that is new, as `Ordinals.places`."""
     if flashcard.cloze is None:
-        return tuple(range(flashcard.card_count))
+        return (0, 1) if flashcard.type.reversed else (0,)
     asking = {card for deletion in flashcard.cloze.deletions for card in deletion.asked}
     return tuple(card if card in asking else -1 for card in range(flashcard.cloze.cards))
 

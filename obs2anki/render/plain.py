@@ -13,6 +13,7 @@ import re
 import unicodedata
 
 from obs2anki import cloze as _cloze
+from obs2anki.ankitext import clean
 from obs2anki.render import deletions, fragment, page
 
 # Letters, digits and such marks as mean nothing to Markdown.
@@ -44,21 +45,26 @@ def line(text: str) -> str | None:
 
 
 def _emphasised(text: str) -> str:
-    for mark, tag in (("**", "strong"), ("*", "em")):
-        first, *rest = text.split(mark)
-        inside, after = rest[::2], rest[1::2]
-        text = first + "".join(
-            [f"<{tag}>{i}</{tag}>{a}" for i, a in zip(inside, after, strict=True)]
-        )
-    return text
+    if "**" in text:
+        text = _between(text.split("**"), "strong")
+    return _between(text.split("*"), "em")
+
+
+def _between(pieces: list[str], tag: str) -> str:
+    """The pieces with every other one in a tag; they are odd in number."""
+    pieces[1::2] = [f"<{tag}>{piece}</{tag}>" for piece in pieces[1::2]]
+    return "".join(pieces)
 
 
 def side(text: str, strict_line_breaks: bool) -> str | None:
-    """The HTML of a text with no more in it than emphasis, lists and paragraphs."""
+    """The HTML of emphasis, lists and paragraphs, as Anki stores it."""
     html = line(text)
-    if html is not None or not _is_tame(text):
-        return html
-    return page.plain(fragment.laid_out(text), strict_line_breaks)
+    if html is None:
+        if not _is_tame(text):
+            return None
+        html = page.plain(fragment.laid_out(text), strict_line_breaks)
+    # What is made of ASCII without control characters is such again.
+    return html if html is None or html.isascii() else clean(html)
 
 
 def _is_tame(text: str) -> bool:
