@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -749,6 +748,8 @@ def from_options(options: Iterable[tuple[str, object, str]]) -> Layer:
 
 def _toml_table(content: str, origin: str) -> Mapping[str, object]:
     """The table that a TOML file holds."""
+    import tomllib  # few vaults have such a file
+
     try:
         return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
