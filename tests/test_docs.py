@@ -579,22 +579,28 @@ def test_what_the_ledger_page_says_of_numbers_is_so() -> None:
 
 def test_what_the_cache_holds_is_documented_and_nothing_else(tmp_path: Path) -> None:
     page = read(REFERENCE / "cache.md")
-    columns, names = ([codes_in(row[0]) for row in rows(part)] for part in halves(page))
+    told = parts_of(section(page, "## What it holds"))
+    names = told.pop("about")
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(cache.SCHEMA)
-        told = connection.execute("SELECT name FROM pragma_table_info('documents')").fetchall()
-    assert [column for column in columns if column] == [[name] for (name,) in told]
-    own = {"key", "vault", "files", package.HELD, rest.NOTE, syncing.STILL}
+        for table, columns in told.items():
+            there = connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall()
+            assert columns == [[name] for (name,) in there]
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        assert {name for (name,) in tables} == {*told, "about"}
+    own = {"key", "vault", "files", cache.SETTLED, package.HELD, rest.NOTE, syncing.STILL}
     assert {name for one in names for name in one} == own
     root = written_and_exported(tmp_path)
     with closing(sqlite3.connect(cache.Cache.of(tmp_path / "caches", root).file)) as connection:
         assert {name for (name,) in connection.execute("SELECT name FROM about")} <= own
 
 
-def halves(page: str) -> tuple[str, str]:
-    """What the page says of the two tables."""
-    documents, about = section(page, "## What it holds").split("`about` has")
-    return documents, about
+def parts_of(text: str) -> dict[str, list[list[str]]]:
+    """What the page says of each table."""
+    _, *pieces = re.split(r"^`([a-z]+)` has a row", text, flags=re.MULTILINE)
+    told = zip(pieces[::2], pieces[1::2], strict=True)
+    named = {name: [codes_in(row[0]) for row in rows(part)] for name, part in told}
+    return {name: [codes for codes in columns if codes] for name, columns in named.items()}
 
 
 def written_and_exported(folder: Path) -> Path:
@@ -637,7 +643,6 @@ def test_the_settings_that_a_cache_survives_are_documented() -> None:
         check=settings.Check(ignore=("O605",)),
         output="x.apkg",
         ledger="x",
-        namespace="x",
     )
     assert harvest._settings_that_count(changed) == harvest._settings_that_count(
         settings.Settings()
