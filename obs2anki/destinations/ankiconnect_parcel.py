@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,9 +21,9 @@ from msgspec import structs
 
 from obs2anki.data import Card, Guid, Note, Plan
 from obs2anki.deeds import Add, Change, Place, created
-from obs2anki.destinations import anki2
+from obs2anki.destinations import anki2, archive
 from obs2anki.destinations.kinds import Kind
-from obs2anki.destinations.package import COLLECTION, LEVEL, MEDIA
+from obs2anki.destinations.package import COLLECTION, MEDIA
 from obs2anki.identity import note_id
 from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD
 
@@ -140,8 +139,8 @@ def packed(parcels: Sequence[Parcel], kinds: Iterable[Kind], plan: Plan) -> byte
     file = io.BytesIO()
     with closing(anki2.database(notes)) as connection:
         _shape(connection, parcels, kinds)
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as package:
-            package.writestr(COLLECTION, connection.serialize())
+        collection = connection.serialize()
+        with archive.begun(file, COLLECTION, (collection,), len(collection)) as package:
             package.writestr(MEDIA, "{}")
     return file.getvalue()
 

@@ -40,7 +40,8 @@ def begun(file: IO[bytes], name: str, pieces: Iterable[bytes], size: int) -> zip
     Members that are added are deflated by zlib. `file` can be written, read and sought in; `name`
     is ASCII.
     """
-    if isal_zlib is not None and size <= zipfile.ZIP64_LIMIT:
+    fast = isal_zlib if size <= zipfile.ZIP64_LIMIT else None
+    if fast is not None:
         _write(file, name.encode("ascii"), pieces)
         return zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
     package = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
