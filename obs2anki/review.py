@@ -21,6 +21,9 @@ from obs2anki.markdown import SPACE, trim
 OPENER = "<!--SR:"
 CLOSER = "-->"
 
+USUAL = 40
+"""Characters of a date at most; a longer one is read anew each time, and not kept in memory."""
+
 BASE_EASE = 250
 """Percent: the plugin's default for a card without an ease of its own."""
 
@@ -157,7 +160,7 @@ _Read = Review | tuple[Review, str] | str | None
 
 
 def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
-    day = _day(due)
+    day = _day(due) if len(due) <= USUAL else _day.__wrapped__(due)
     if day is None:
         return "its date is not a date"
     if day == _NEVER:
@@ -173,7 +176,7 @@ def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
 def _fsrs(_: str, due: str, *fields: str) -> _Read:
     if due.strip() == "-":
         return None
-    instant = _instant(due)
+    instant = _instant(due) if len(due) <= USUAL else _instant.__wrapped__(due)
     interval, stability, difficulty, state, reps, lapses, _steps, last = (*fields, *[""] * 8)[:8]
     days = _number(interval)
     if instant is None:
@@ -190,7 +193,7 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
         2 if counts[0] is None else counts[0],
         counts[1] or 0,
         counts[2] or 0,
-        _instant(last),
+        _instant(last) if len(last) <= USUAL else _instant.__wrapped__(last),
     )
     if None in memory or None in counts:
         return review, "it is cut short; what is there is taken"
