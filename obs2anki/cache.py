@@ -20,7 +20,7 @@ import time
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -158,7 +158,7 @@ class Cache:
 
     def read(self, wanted: str) -> Iterator[Row]:
         """What is known under the key `wanted`, as far as it can be read."""
-        with suppress(sqlite3.Error, OSError, ValueError, TypeError, msgspec.MsgspecError):
+        with suppress(OSError), self._mending():
             if self.file.is_file():
                 with closing(self._open()) as connection:
                     if _about(connection, "key") == wanted:
@@ -174,7 +174,7 @@ class Cache:
 
     def keep_note(self, name: str, value: str) -> None:
         """Keep a note beside what is there; not where another run is at it."""
-        with suppress(sqlite3.Error, OSError):
+        with suppress(OSError), self._mending():
             if self.file.is_file():
                 with closing(self._open()) as connection:
                     connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
@@ -203,16 +203,17 @@ class Cache:
         kept of another text they change nothing. Where this cannot be kept, or another run is at
         it, it is not.
         """
-        try:
+        with suppress(OSError), self._mending():
             self._write(wanted, changed, touched, left, notes)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-                return
-            # Damaged: the next run begins anew.
-            with suppress(OSError):
+
+    @contextmanager
+    def _mending(self) -> Iterator[None]:
+        """Remove a cache that proves damaged, so that it is begun anew; none that is in use."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            if not (isinstance(error, sqlite3.OperationalError) and "locked" in str(error)):
                 self.file.unlink(missing_ok=True)
-        except OSError:
-            return
 
     def _write(
         self,
@@ -246,7 +247,7 @@ class Cache:
 
     def settled(self, wanted: str, mark: str) -> Iterator[SettledRow]:
         """What was decided under `mark`, about documents that are known under the key `wanted`."""
-        with suppress(sqlite3.Error, OSError, ValueError, TypeError):
+        with suppress(OSError), self._mending():
             if self.file.is_file():
                 with closing(self._open()) as connection:
                     if _about(connection, "key") == wanted and _about(connection, SETTLED) == mark:
@@ -265,7 +266,7 @@ class Cache:
         `fresh` is what came to it since it was kept under `before`; where that is not so any
         more, `every` row is kept anew.
         """
-        with suppress(sqlite3.Error, OSError):
+        with suppress(OSError), self._mending():
             if self.file.is_file():
                 with closing(self._open()) as connection, connection:
                     connection.execute("BEGIN IMMEDIATE")
@@ -313,11 +314,16 @@ def _values(row: Row) -> tuple[str, str, str, bytes, bytes, int]:
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
+    """All rows. Raises ValueError or TypeError at one that is damaged."""
+    seen: set[str] = set()
     for path, mark, name, uses, yielded, checksum in connection.execute(
         "SELECT path, stamp, digest, uses, yielded, checksum FROM documents"
     ):
-        if zlib.crc32(yielded) == checksum:
-            yield Row(VaultPath(path), mark, name, *_USES.decode(uses), yielded, checksum)
+        # Where table and index do not belong together any more, rows pile up.
+        if path in seen or zlib.crc32(yielded) != checksum:
+            raise ValueError(path)
+        seen.add(path)
+        yield Row(VaultPath(path), mark, name, *_USES.decode(uses), yielded, checksum)
 
 
 def _prune(place: Path) -> None:

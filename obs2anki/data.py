@@ -178,8 +178,8 @@ class Flashcard(Value, frozen=True):
     path: VaultPath
     line: int
     end_line: int
-    sides: tuple[str, ...]
-    """Front and back as the plugin has them, not trimmed; a cloze has one side, marks included."""
+    written: tuple[str, ...]
+    """`sides`, where these are not `shown`; else empty, for both are kept in every cache."""
     shown: tuple[str, ...]
     """The sides as they are learnt: no tags at the edges, no block id, no trace of a comment.
 
@@ -203,6 +203,11 @@ class Flashcard(Value, frozen=True):
     rtl: bool | None = None
     own_line: int = 0
     """Where its text begins: `line` is the plugin's, which may be that of the flashcard above."""
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Front and back as the plugin has them, not trimmed; a cloze has one, marks included."""
+        return self.written or self.shown
 
     @property
     def card_count(self) -> int:

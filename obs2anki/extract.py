@@ -567,7 +567,7 @@ def _flashcard(
         document.path,
         block.line,
         block.end_line,
-        parts.sides,
+        () if parts.sides == parts.shown else parts.sides,
         parts.shown,
         deletions,
         parts.block_id,

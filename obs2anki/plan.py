@@ -45,7 +45,7 @@ from obs2anki.data import (
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
 from obs2anki.settings import Settings
-from obs2anki.yields import Label, Made, Yield
+from obs2anki.yields import Frame, Label, Made, Yield
 
 FIRST_SEEN = 1577836800
 """2020-01-01, seconds since the epoch: `created` of every note, and `mod` of one that is new.
@@ -385,7 +385,7 @@ class _Desk:
             flashcard, sides = made.flashcard, made.sides
             found += sides.diagnostics
             label = its.label or made.label
-            fields = _fields(made, sides, label, vault)
+            fields = _fields(made, sides, of.frames[made.frame], label, vault)
             cards = self._cards(flashcard, made.places, found)
             note = _note(made, sides, label.guid, fields, cards, position, its.mod)
             planned.append(Planned(flashcard, label.guid, made.deck, note, made.places))
@@ -404,7 +404,8 @@ class _Desk:
         online: list[str] = []
         position = first
         for made, its in zip(of.made, assigned, strict=True):
-            one, fate, sides = self._planned(made, its, position, found)
+            frame = of.frames[made.frame]
+            one, fate, sides = self._planned(made, frame, its, position, found)
             planned.append(one)
             fates.append(fate)
             online += sides.online
@@ -416,14 +417,19 @@ class _Desk:
         return part, fates
 
     def _planned(
-        self, made: Made, assigned: identity.Assigned, position: int, found: list[Diagnostic]
+        self,
+        made: Made,
+        frame: Frame,
+        assigned: identity.Assigned,
+        position: int,
+        found: list[Diagnostic],
     ) -> tuple[Planned, identity.Fate, yields.Sides]:
         """Everything about one flashcard; a cloze that asks nothing gets no note."""
         flashcard, deck, guid, entry = made.flashcard, made.deck, assigned.guid, assigned.entry
         places, sides, content = made.places, made.sides, made.content
         ordinals: tuple[Ordinal, ...] = ()
         if flashcard.cloze is not None:
-            kept, sides, content = self._cloze(made, entry)
+            kept, sides, content = self._cloze(made, frame, entry)
             places, ordinals = (
                 _packed(flashcard, kept.places, sides.html[0], found),
                 kept.remembered,
@@ -442,18 +448,15 @@ class _Desk:
             mod = entry.mod if same else max(self.clock.now, entry.mod + 1)
         label = made.label
         if guid != label.guid or sides is not made.sides:
-            label = yields.label(
-                *(flashcard, deck, sides, made.context, made.source, guid),
-                self.settings.namespace,
-            )
-        fields = _fields(made, sides, label, self.namespace)
+            label = yields.label(flashcard, deck, sides, frame, guid, self.settings.namespace)
+        fields = _fields(made, sides, frame, label, self.namespace)
         cards = self._cards(flashcard, places, found)
         note = _note(made, sides, guid, fields, cards, position, mod)
         fate = identity.Fate(deck, content, mod, seen, ordinals)
         return Planned(flashcard, guid, deck, note, places), fate, sides
 
     def _cloze(
-        self, made: Made, entry: Entry | None
+        self, made: Made, frame: Frame, entry: Entry | None
     ) -> tuple[identity.Ordinals, yields.Sides, str]:
         """The ordinals that the cards of a cloze keep, and what it says with these."""
         flashcard = made.flashcard
@@ -466,7 +469,7 @@ class _Desk:
         bench = yields.Bench(self.settings, self.library, self.vault)
         sides = bench.cloze(flashcard, kept.places)
         vault = bench.place(flashcard).vault
-        return kept, sides, yields.content(flashcard, sides, made.context, made.source, vault)
+        return kept, sides, yields.content(flashcard, sides, frame, vault)
 
     def _cards(
         self, flashcard: Flashcard, places: tuple[int, ...], found: list[Diagnostic]
@@ -555,9 +558,11 @@ def _note(
     )
 
 
-def _fields(made: Made, sides: yields.Sides, label: Label, vault: str) -> tuple[str, ...]:
+def _fields(
+    made: Made, sides: yields.Sides, frame: Frame, label: Label, vault: str
+) -> tuple[str, ...]:
     """The fields of a note, by the order of its notetype (`notetypes.FIELDS`)."""
-    context, source = made.context, made.source
+    context, source = frame.context, frame.source
     if made.flashcard.cloze is not None:
         return sides.html[0], "", context, source, "", label.id, vault, label.state, "", ""
     front, back = sides.html

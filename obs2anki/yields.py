@@ -10,7 +10,7 @@ at in any order and in several processes, and what one yielded holds until it ch
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -88,6 +88,15 @@ class Sides(Value, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+class Frame(Value, frozen=True):
+    """What a card shows around a flashcard, to say where it stands: many have the same."""
+
+    context: str
+    """The Context field."""
+    source: str
+    """The Source field."""
+
+
 class Label(Value, frozen=True):
     """What a note says of itself."""
 
@@ -108,10 +117,8 @@ class Made(Value, frozen=True):
     """By the plugin's order of cards: the ordinal that each has in a note that is new."""
     sides: Sides
     """A cloze's are those with these ordinals."""
-    context: str
-    """The Context field."""
-    source: str
-    """The Source field."""
+    frame: int
+    """The place of its frame among those of its document."""
     content: str
     """Digest of what is learnt."""
     label: Label
@@ -133,6 +140,8 @@ class Yield(Value, frozen=True):
     """Documents that were looked into for what it embeds."""
     readable: bool = True
     """Whether it could be read at all."""
+    frames: tuple[Frame, ...] = ()
+    """Of its flashcards, each once."""
 
     @property
     def online(self) -> bool:
@@ -179,6 +188,7 @@ def of(source: Source, settings: Settings, library: Library, vault: str) -> Yiel
         (*problems, *extraction.diagnostics, *more, *_told(left_behind), *empty),
         tuple(bench.lookups),
         tuple(bench.documents),
+        frames=tuple(bench.frames),
     )
 
 
@@ -247,12 +257,13 @@ class Bench:
     documents: dict[VaultPath, None] = field(default_factory=dict)
     contexts: dict[tuple[VaultPath, tuple[str, ...]], str] = field(default_factory=dict)
     sources: dict[tuple[VaultPath, str | None], str] = field(default_factory=dict)
+    frames: dict[Frame, int] = field(default_factory=dict)
+    """With their places, in the order in which they were needed."""
 
     def made(self, flashcard: Flashcard, deck: DeckName) -> Made:
         """A flashcard, rendered as a new note would show it."""
         places = identity.new_places(flashcard)
-        context = self._context(flashcard) if self.settings.cards.context else ""
-        source = self._source(flashcard) if self.settings.cards.source else ""
+        frame = self._frame(flashcard)
         basic = flashcard.cloze is None
         sides = self._basic(flashcard) if basic else self.cloze(flashcard, places)
         key = identity.key(flashcard)
@@ -263,10 +274,9 @@ class Bench:
             key,
             places,
             sides,
-            context,
-            source,
-            content(flashcard, sides, context, source, self._vault),
-            label(flashcard, deck, sides, context, source, guid, self.settings.namespace),
+            self.frames.setdefault(frame, len(self.frames)),
+            content(flashcard, sides, frame, self._vault),
+            label(flashcard, deck, sides, frame, guid, self.settings.namespace),
         )
 
     def cloze(self, flashcard: Flashcard, places: tuple[int, ...]) -> Sides:
@@ -322,6 +332,13 @@ class Bench:
             flashcard.end_line,
         )
 
+    def _frame(self, flashcard: Flashcard) -> Frame:
+        wishes = self.settings.cards
+        return Frame(
+            self._context(flashcard) if wishes.context else "",
+            self._source(flashcard) if wishes.source else "",
+        )
+
     def _context(self, flashcard: Flashcard) -> str:
         path, headings = at = flashcard.path, _headings(flashcard)
         known = self.contexts.get(at)
@@ -356,38 +373,23 @@ def _headings(flashcard: Flashcard) -> tuple[str, ...]:
     )
 
 
-def fields(flashcard: Flashcard, sides: Sides, context: str, source: str) -> Mapping[str, str]:
-    """What is learnt, by the names of the notetype's fields in alphabetical order."""
-    if flashcard.cloze is not None:
-        return {"Context": context, "Source": source, "Text": sides.html[0]}
-    front, back = sides.html
-    return {
-        "Back": back,
-        "Context": context,
-        "Front": front,
-        "Reverse": "1" if flashcard.type.reversed else "",
-        "Source": source,
-    }
-
-
-def content(flashcard: Flashcard, sides: Sides, context: str, source: str, vault: str) -> str:
+def content(flashcard: Flashcard, sides: Sides, frame: Frame, vault: str) -> str:
     """Digest of what is learnt: sides, Context, Source, tags and media.
 
     The vault's name in links is none of it, so that another name changes no note.
     """
-    learnt = [
-        text.replace(_named(vault), "") for text in _learnt(flashcard, sides, context, source)
-    ]
+    learnt = [text.replace(_named(vault), "") for text in _learnt(flashcard, sides, frame)]
     names = sorted([m.name for m in sides.media]) if sides.media else ()
     return identity.digest(*learnt, "\x1e", *flashcard.tags, "\x1e", *names)
 
 
-def _learnt(flashcard: Flashcard, sides: Sides, context: str, source: str) -> tuple[str, ...]:
-    """`fields` as text, as it is digested: each field after a mark, with its name before it.
+def _learnt(flashcard: Flashcard, sides: Sides, frame: Frame) -> tuple[str, ...]:
+    """The fields as they are digested: by their names, which stand before them, after a mark.
 
     No name of a field and no mark is a part of the vault's name in links. Context stands apart:
     its characters are wide, which would make all others wide.
     """
+    context, source = frame.context, frame.source
     if flashcard.cloze is not None:
         return f"Context={context}", f"Source={source}\x1fText={sides.html[0]}"
     front, back = sides.html
@@ -397,15 +399,10 @@ def _learnt(flashcard: Flashcard, sides: Sides, context: str, source: str) -> tu
 
 
 def label(
-    flashcard: Flashcard,
-    deck: DeckName,
-    sides: Sides,
-    context: str,
-    source: str,
-    guid: Guid,
-    namespace: str,
+    flashcard: Flashcard, deck: DeckName, sides: Sides, frame: Frame, guid: Guid, namespace: str
 ) -> Label:
     """What a note says of itself; State holds digests of its fields, tags and deck."""
+    context, source = frame.context, frame.source
     id_, vault = identity.note_id(guid), clean(namespace)
     # The fields by the alphabetical order of their names.
     if flashcard.cloze is not None:

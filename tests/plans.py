@@ -97,7 +97,7 @@ def _flashcard(note: Note) -> Flashcard:
         path=note.path,
         line=note.line,
         end_line=note.line,
-        sides=("question", "answer"),
+        written=(),
         shown=("question", "answer"),
         cloze=None,
         block_id=None,

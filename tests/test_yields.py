@@ -14,9 +14,16 @@ LIBRARY = vault_files.library("biology/cell.png")
 @pytest.mark.parametrize("vault", ["My Vault", "", "Größe"])
 def test_the_digest_of_a_flashcard_tells_all_its_fields(text: str, vault: str) -> None:
     document = written.source(f"# Above\n\n{text}", "biology/a.md")
-    (made,) = yields.of(document, written.EVERY_DOCUMENT, LIBRARY, vault).made
-    fields = yields.fields(made.flashcard, made.sides, made.context, made.source)
-    told = "\x1f".join(f"{name}={text}" for name, text in fields.items())
+    yielded = yields.of(document, written.EVERY_DOCUMENT, LIBRARY, vault)
+    (made,) = yielded.made
+    frame = yielded.frames[made.frame]
+    fields = {"Context": frame.context, "Source": frame.source}
+    if made.flashcard.cloze is not None:
+        fields["Text"] = made.sides.html[0]
+    else:
+        fields["Front"], fields["Back"] = made.sides.html
+        fields["Reverse"] = "1" if made.flashcard.type.reversed else ""
+    told = "\x1f".join(f"{name}={fields[name]}" for name in sorted(fields))
     told = told.replace(render.named(vault), "")
     media = sorted(medium.name for medium in made.sides.media)
     assert made.content == identity.digest(told, "\x1e", *made.flashcard.tags, "\x1e", *media)
