@@ -2,8 +2,9 @@
 
 One rule, one function, in a tuple for what it is handed; adding a rule is adding a line.
 
-    What makes ATP?::                 O301, for the back is empty      of one flashcard
-    a::b ^id, and c::d ^id            O305, for a link finds only one  of all flashcards
+    What makes ATP?::                 O301, for the back is empty      of a document's flashcards
+    a::b ^id, and c::d ^id            O305, for a link finds only one  of the same
+    Templates/Card.md                 O306, for it is a template       of all documents
     #Flashcards                       O703, for case matters           of a document left out
 
 `heeded` then takes out what the user does not want to be told.
@@ -14,21 +15,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
 
 from obs2anki import diagnostics, markdown
-from obs2anki.data import Diagnostic, Document, Flashcard, FlashcardType, Source
+from obs2anki.data import Diagnostic, Document, Flashcard, FlashcardType, Source, VaultPath
 from obs2anki.settings import Check, Grammar, IgnoreIn, Settings
 
-# ---------------------------------------------------------------- of one flashcard
+# ---------------------------------------------------------------- of the flashcards of a document
 
 
-def empty_sides(flashcard: Flashcard) -> Iterator[Diagnostic]:
+def empty_sides(checked: Iterable[Flashcard]) -> Iterator[Diagnostic]:
     """A question without an answer, or the other way round."""
-    if flashcard.cloze is None:
-        for name, side in zip(_SIDES, flashcard.shown, strict=True):
-            if not side[:1].isalnum() and _shows_nothing(side):
-                yield diagnostics.at("O301", flashcard.path, flashcard.line, name)
+    for flashcard in checked:
+        if flashcard.cloze is None:
+            for name, side in zip(_SIDES, flashcard.shown, strict=True):
+                if not side[:1].isalnum() and _shows_nothing(side):
+                    yield diagnostics.at("O301", flashcard.path, flashcard.line, name)
 
 
 _SIDES = ("front", "back")
@@ -58,37 +59,45 @@ def _without_comments(text: str) -> str:
     return "".join((*kept, text[start:]))
 
 
-# ---------------------------------------------------------------- of all flashcards, in order
-
-
-def block_ids_twice(checked: Sequence[Flashcard], _: Settings) -> Iterator[Diagnostic]:
+def block_ids_twice(checked: Iterable[Flashcard]) -> Iterator[Diagnostic]:
     """Two flashcards of a document with one block id, whose case Obsidian does not mind."""
-    for path, group in groupby(checked, key=lambda one: one.path):
-        first: dict[str, int] = {}
-        for flashcard in group:
-            if flashcard.anchor is not None:
-                line = first.setdefault(flashcard.anchor.lower(), flashcard.own_line)
-                if line != flashcard.own_line:
-                    anchor = flashcard.anchor
-                    yield diagnostics.at("O305", path, flashcard.own_line, anchor, line)
+    first: dict[str, int] = {}
+    for flashcard in checked:
+        if flashcard.anchor is not None:
+            line = first.setdefault(flashcard.anchor.lower(), flashcard.own_line)
+            if line != flashcard.own_line:
+                place = (flashcard.path, flashcard.own_line)
+                yield diagnostics.at("O305", *place, flashcard.anchor, line)
 
+
+Rule = Callable[[Sequence[Flashcard]], Iterator[Diagnostic]]
+RULES: tuple[Rule, ...] = (empty_sides, block_ids_twice)
+
+
+def flashcards(checked: Sequence[Flashcard]) -> list[Diagnostic]:
+    """What is found in the flashcards of a document, in its order."""
+    return [found for rule in RULES for found in rule(checked)]
+
+
+# ---------------------------------------------------------------- of all documents, in order
 
 _USUAL_NAMES = frozenset({"template", "templates"})
 
+Counted = tuple[VaultPath, int, int]
+"""A document, how many flashcards it has, and the line of the first."""
 
-def templates(checked: Sequence[Flashcard], in_force: Settings) -> Iterator[Diagnostic]:
+
+def templates(documents: Iterable[Counted], in_force: Settings) -> Iterator[Diagnostic]:
     """Templates that yield flashcards: one finding for a folder, at the first of them."""
-    first: dict[str, Flashcard] = {}
+    first: dict[str, tuple[VaultPath, int]] = {}
     count: dict[str, int] = {}
-    for path, group in groupby(checked, key=lambda one: one.path):
+    for path, flashcards, line in documents:
         folder = _template_folder(path, in_force.obsidian.templates)
         if folder:
-            found = list(group)
-            first.setdefault(folder, found[0])
-            count[folder] = count.get(folder, 0) + len(found)
-    for folder, flashcard in first.items():
+            first.setdefault(folder, (path, line))
+            count[folder] = count.get(folder, 0) + flashcards
+    for folder, place in first.items():
         entry = json.dumps(f"{folder}/", ensure_ascii=False)
-        place = (flashcard.path, flashcard.own_line)
         yield diagnostics.at("O306", *place, folder, count[folder], entry)
 
 
@@ -180,15 +189,7 @@ def unselected(
         yield diagnostics.at("O702", document.path, meant[0].own_line, len(meant), tag)
 
 
-# ---------------------------------------------------------------- the rules
-
-RuleOfAll = Callable[[Sequence[Flashcard], Settings], Iterator[Diagnostic]]
-CHECKS_OF_ALL: tuple[RuleOfAll, ...] = (block_ids_twice, templates)
-
-
-def flashcards(checked: Sequence[Flashcard], in_force: Settings) -> list[Diagnostic]:
-    """What is found in `checked`, all of a vault in its order, when they are seen together."""
-    return [found for rule in CHECKS_OF_ALL for found in rule(checked, in_force)]
+# ---------------------------------------------------------------- what is wanted
 
 
 def heeded(found: Iterable[Diagnostic], wishes: Check) -> list[Diagnostic]:

@@ -161,7 +161,7 @@ def of(
         *(finding for each in harvest.yields for finding in each.diagnostics),
         *unsure,
         *(finding for part in parts for finding in part.found),
-        *check.flashcards(flashcards, settings),
+        *check.templates(_counted(harvest.yields), settings),
     ]
     media = {medium.name: medium for part in parts for medium in part.media}
     order = {each.path: place for place, each in enumerate(harvest.yields)}
@@ -181,6 +181,11 @@ def of(
         left=_left(entries, ledger),
         renamed=_renamings(assigned, fates, open_),
     )
+
+
+def _counted(of: Iterable[Yield]) -> Iterator[check.Counted]:
+    """The documents that yield flashcards."""
+    return ((one.path, len(one.made), one.made[0].flashcard.own_line) for one in of if one.made)
 
 
 def _left(entries: Sequence[Entry], ledger: Sequence[Entry]) -> tuple[Entry, ...]:

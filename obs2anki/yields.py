@@ -179,13 +179,13 @@ def of(source: Source, settings: Settings, library: Library, vault: str) -> Yiel
         skipped = Skipped(source.path, reason)
     bench = Bench(settings, library, vault)
     made = tuple([bench.made(p.flashcard, p.deck) for p in placed if not p.left_out])
-    empty = (found for one in made for found in check.empty_sides(one.flashcard))
+    checked = check.flashcards([one.flashcard for one in made])
     return Yield(
         source.path,
         made,
         skipped,
         left_behind,
-        (*problems, *extraction.diagnostics, *more, *_told(left_behind), *empty),
+        (*problems, *extraction.diagnostics, *more, *_told(left_behind), *checked),
         tuple(bench.lookups),
         tuple(bench.documents),
         frames=tuple(bench.frames),

@@ -24,7 +24,7 @@ def findings(front: str, back: str) -> list[tuple[str, str]]:
     """Code and sentence of what is found about a flashcard."""
     (planned,) = plan(note("a")).planned
     flashcard = structs.replace(planned.flashcard, shown=(front, back))
-    return [(found.code, found.message) for found in check.empty_sides(flashcard)]
+    return [(found.code, found.message) for found in check.empty_sides([flashcard])]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,15 @@ def written(documents: Mapping[str, str]) -> list[Flashcard]:
     return [one for path, text in documents.items() for one in flashcards(text, path)]
 
 
+def counted(documents: Mapping[str, str]) -> list[check.Counted]:
+    """Documents, how many flashcards each has, and the line of the first."""
+    made = ((path, flashcards(text, path)) for path, text in documents.items())
+    return [(VaultPath(path), len(those), those[0].own_line) for path, those in made]
+
+
 def test_a_block_id_is_one_place_of_its_document() -> None:
-    copies = "a;; b ^id\n\nc;; d ^ID\n\ne;; f ^other\n\ng;; h ^id\n"
-    checked = written({"a.md": copies, "b.md": "a;; b ^id\n"})
-    assert found(check.block_ids_twice, checked, Settings()) == [("a.md", 3), ("a.md", 7)]
+    checked = flashcards("a;; b ^id\n\nc;; d ^ID\n\ne;; f ^other\n\ng;; h ^id\n", "a.md")
+    assert found(check.block_ids_twice, checked) == [("a.md", 3), ("a.md", 7)]
 
 
 @pytest.mark.parametrize(
@@ -86,18 +91,18 @@ def test_a_block_id_is_one_place_of_its_document() -> None:
     ],
 )
 def test_a_folder_that_is_called_templates_is_one(folder: str, told: bool) -> None:
-    checked = written({f"{folder}/x.md": "a;; b\n"})
+    checked = counted({f"{folder}/x.md": "a;; b\n"})
     assert bool(found(check.templates, checked, Settings())) is told
 
 
 def test_where_obsidian_knows_its_templates_no_name_is_guessed() -> None:
     in_force = replace(Settings(), obsidian=Obsidian(templates=("meta/forms",)))
-    checked = written({"Templates/a.md": "a;; b\n", "meta/forms/b.md": "\na;; b\n"})
+    checked = counted({"Templates/a.md": "a;; b\n", "meta/forms/b.md": "\na;; b\n"})
     assert found(check.templates, checked, in_force) == [("meta/forms/b.md", 2)]
 
 
 def test_a_folder_of_templates_is_told_once_with_the_line_to_paste() -> None:
-    checked = written({f"Templates/{name}.md": "a;; b\n\nc;; d\n" for name in "xy"})
+    checked = counted({f"Templates/{name}.md": "a;; b\n\nc;; d\n" for name in "xy"})
     (told,) = check.templates(checked, Settings())
     assert (told.path, told.line) == ("Templates/x.md", 1)
     assert told.message.startswith("Templates is a folder of templates, and 4 of its flashcards")
