@@ -153,7 +153,7 @@ def of(
     )
     parts, fates = _parts(harvest.yields, recalled, memory.parts, assigned, desk)
     open_ = [m.flashcard for each in harvest.yields if each.path not in recalled for m in each.made]
-    ledger = identity.remembered(open_, assigned, fates, entries, clock.today, unseen, known.guids)
+    ledger = identity.remembered(open_, assigned, fates, entries, clock.today, unseen, known)
     memory.keep(parts, ledger, desk)
     said = [
         *found,
@@ -322,17 +322,13 @@ class Memory:
 def _known(of: Sequence[Yield], recalled: Mapping[VaultPath, tuple[Kept, ...]]) -> identity.Known:
     """The flashcards about which nothing is to be decided."""
     indices: set[int] = set()
-    guids: set[Guid] = set()
     start = 0
     for each in of:
         end = start + len(each.made)
-        kept = recalled.get(each.path)
-        if kept is not None:
+        if each.path in recalled:
             indices.update(range(start, end))
-            both = zip(each.made, kept, strict=True)
-            guids.update([(its.label or made.label).guid for made, its in both])
         start = end
-    return identity.Known(indices, guids)
+    return identity.Known(indices, recalled.keys())
 
 
 def _parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
@@ -11,7 +11,7 @@ from benchmarks import edits, identity
 from benchmarks.drafts import PLAIN, PLUGIN, extracted, vault
 from obs2anki import identity as assigning
 from obs2anki.data import Diagnostic, Entry
-from obs2anki.identity.matching import Candidates, Settled, match
+from obs2anki.identity.matching import NOTHING, Candidates, Known, Settled, match
 
 Matched = tuple[dict[int, Entry], list[Diagnostic]]
 
@@ -74,15 +74,15 @@ def test_documents_that_are_settled_at_once_come_out_as_one_by_one(
     settled: list[int] = []
 
     def every_way(
-        candidates: Candidates, entries: Sequence[Entry], quiet: Settled, *known: Set[object]
+        candidates: Candidates, entries: Sequence[Entry], quiet: Settled, known: Known
     ) -> Matched:
-        assert not any(known)
+        assert known == NOTHING
         settled.append(len(quiet))
         result = match(candidates, entries, quiet)
         assert result == match(candidates, entries)
-        theirs = {entry.guid for entry in quiet.values()}
+        paths = {entry.path for entry in quiet.values()}
         rest = {index: entry for index, entry in result[0].items() if index not in quiet}
-        assert match(candidates, entries, {}, set(quiet), theirs) == (rest, result[1])
+        assert match(candidates, entries, {}, Known(set(quiet), paths)) == (rest, result[1])
         return result
 
     monkeypatch.setattr(assigning, "match", every_way)

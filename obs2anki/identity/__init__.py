@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import groupby
@@ -35,7 +34,7 @@ from obs2anki.data import (
     Value,
     VaultPath,
 )
-from obs2anki.identity.matching import Candidate, match
+from obs2anki.identity.matching import NOTHING, Candidate, Known, match
 from obs2anki.identity.ordinals import Ordinals, asked_digests, keep, new_places
 from obs2anki.identity.texts import comparable, digest
 
@@ -43,6 +42,7 @@ __all__ = [
     "Assigned",
     "Fate",
     "Key",
+    "Known",
     "Ordinals",
     "assign",
     "digest",
@@ -83,18 +83,6 @@ class Assigned(Value, frozen=True):
     guid: Guid
     entry: Entry | None
     key: Key
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Flashcards that are what their entries say, whole documents of them, texts all different."""
-
-    indices: Set[int] = frozenset()
-    guids: Set[Guid] = frozenset()
-    """Of the same."""
-
-
-NOTHING = Known()
 
 
 def key(flashcard: Flashcard) -> Key:
@@ -144,7 +132,7 @@ def assign(
     if entries:
         quiet = settled(flashcards, keys, entries, known)
         candidates = _Candidates(flashcards, keys)
-        matched, found = match(candidates, entries, quiet, known.indices, known.guids)
+        matched, found = match(candidates, entries, quiet, known)
     fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)}, keys, guids)
     assigned: list[Assigned] = []
     for index in _open(flashcards, known):
@@ -294,7 +282,7 @@ def settled(
     then: defaultdict[VaultPath, dict[tuple[str, str], Entry]] = defaultdict(dict)
     live: Counter[VaultPath] = Counter()
     for entry in entries:
-        if entry.gone is None and entry.guid not in known.guids:
+        if entry.gone is None and entry.path not in known.paths:
             then[entry.path][entry.digest] = entry
             live[entry.path] += 1
     result: dict[int, Entry] = {}
@@ -339,18 +327,18 @@ def remembered(
     entries: Sequence[Entry],
     today: date,
     unseen: Sequence[Entry] = (),
-    stay: Set[Guid] = frozenset(),
+    known: Known = NOTHING,
 ) -> tuple[Entry, ...]:
     """The ledger after this run, by GUID; what has left the vault since is gone from `today` on.
 
     `entries` are what the ledger remembers. Of these, `unseen` stand in documents that could not
-    be read, so they have not left, and those in `stay` are known to be as they were.
+    be read, so they have not left; what is `known` is as it was.
     """
     here = {*(one.guid for one in assigned), *(entry.guid for entry in unseen)}
     changed = {
         entry.guid: structs.replace(entry, gone=today)
         for entry in entries
-        if entry.guid not in stay and entry.gone is None and entry.guid not in here
+        if entry.gone is None and entry.path not in known.paths and entry.guid not in here
     }
     before: dict[VaultPath, Guid] = {}
     for flashcard, one, fate in zip(flashcards, assigned, fates, strict=True):

@@ -107,6 +107,22 @@ class AllCandidates:
         return any(candidate.reviews for candidate in self._all)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Flashcards that are what their entries say, whole documents of them, texts all different."""
+
+    indices: Set[int] = frozenset()
+    paths: Set[VaultPath] = frozenset()
+    """Of these documents; whatever the ledger knows to be there is one of these flashcards."""
+
+    def has(self, entry: Entry) -> bool:
+        """Whether an entry is that of such a flashcard."""
+        return entry.gone is None and entry.path in self.paths
+
+
+NOTHING = Known()
+
+
 Settled = Mapping[int, Entry]
 """The entries, by a flashcard's index, of whole documents in which nothing is to be decided."""
 
@@ -284,19 +300,19 @@ def match(
     candidates: Candidates,
     entries: Sequence[Entry],
     settled: Settled = MappingProxyType({}),
-    known: Set[int] = frozenset(),
-    theirs: Set[Guid] = frozenset(),
+    known: Known = NOTHING,
 ) -> tuple[dict[int, Entry], list[Diagnostic]]:
     """The entry of each flashcard that is known again, by the flashcard's index.
 
-    `settled` is what the first passes would come to anyway, whole documents of it. `known` are
-    the indices, and `theirs` the GUIDs, of more such flashcards: the answer lacks these.
+    `settled` is what the first passes would come to anyway, whole documents of it. What is `known`
+    is more of this: the answer lacks it.
     """
-    indices = (index for index in range(len(candidates)) if index not in known)
+    indices = (index for index in range(len(candidates)) if index not in known.indices)
     open_ = [candidates[index] for index in indices if index not in settled]
-    done = {*theirs, *(entry.guid for entry in settled.values())}
-    renamed = _renamed([entry for entry in entries if entry.guid not in done], open_)
-    olds = _olds(entries, renamed, done)
+    done = {entry.guid for entry in settled.values()}
+    rest = [entry for entry in entries if entry.guid not in done and not known.has(entry)]
+    renamed = _renamed(rest, open_)
+    olds = _olds(entries, renamed, {entry.guid for entry in rest})
     pools = _Pools(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
@@ -316,18 +332,16 @@ def match(
 
 
 def _olds(
-    entries: Sequence[Entry],
-    renamed: Mapping[VaultPath, VaultPath],
-    settled: Set[Guid] = frozenset(),
+    entries: Sequence[Entry], renamed: Mapping[VaultPath, VaultPath], undecided: Set[Guid]
 ) -> list[_Old]:
     """The entries in the order of their documents, with their neighbours of then.
 
-    Those that are `settled` are left out; none of them has a neighbour that is not.
+    Only those that are `undecided`; none of them has a neighbour that is not.
     """
     by_path: defaultdict[VaultPath, list[Entry]] = defaultdict(list)
     for entry in entries:
         document = by_path[entry.path]
-        if entry.guid not in settled:
+        if entry.guid in undecided:
             document.append(entry)
     result: list[_Old] = []
     for path, document in by_path.items():
