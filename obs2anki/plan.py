@@ -267,7 +267,8 @@ class Part(Value, frozen=True):
     @property
     def notes(self) -> int:
         """How many notes it has."""
-        return sum(one.note is not None for one in self.planned)
+        # All flashcards of a document that is settled have one.
+        return len(self.kept) or sum([one.note is not None for one in self.planned])
 
     def moved(self, first: int) -> Part:
         """The same below other documents."""
@@ -380,16 +381,14 @@ class _Desk:
     def again(self, of: Yield, kept: tuple[Kept, ...], first: int) -> Part:
         """What was decided about a document that is settled; its notes begin at `first`."""
         found: list[Diagnostic] = []
-        vault = self.namespace
         planned: list[Planned] = []
         for position, (made, its) in enumerate(zip(of.made, kept, strict=True), first):
-            flashcard, sides = made.flashcard, made.sides
+            sides, label = made.sides, its.label or made.label
             found += sides.diagnostics
-            label = its.label or made.label
-            fields = _fields(made, sides, of.frames[made.frame], label, vault)
-            cards = self._cards(flashcard, made.places, found)
-            note = _note(made, sides, label.guid, fields, cards, position, its.mod)
-            planned.append(Planned(flashcard, label.guid, made.deck, note, made.places))
+            cards = self._cards(made.flashcard, made.places, found)
+            frame = of.frames[made.frame]
+            noted = self._noted(made, sides, frame, label, made.places, cards, position, its.mod)
+            planned.append(noted)
         media = tuple([m for made in of.made for m in made.sides.media])
         online = tuple([a for made in of.made for a in made.sides.online])
         return Part(of, first, tuple(planned), media, online, tuple(found), kept)
@@ -431,10 +430,8 @@ class _Desk:
         ordinals: tuple[Ordinal, ...] = ()
         if flashcard.cloze is not None:
             kept, sides, content = self._cloze(made, frame, entry)
-            places, ordinals = (
-                _packed(flashcard, kept.places, sides.html[0], found),
-                kept.remembered,
-            )
+            places = _packed(flashcard, kept.places, sides.html[0], found)
+            ordinals = kept.remembered
         found += sides.diagnostics
         seen = self.clock.now if entry is None else entry.seen
         if max(places, default=-1) < 0:
@@ -450,11 +447,46 @@ class _Desk:
         label = made.label
         if guid != label.guid or sides is not made.sides:
             label = yields.label(flashcard, deck, sides, frame, guid, self.settings.namespace)
-        fields = _fields(made, sides, frame, label, self.namespace)
         cards = self._cards(flashcard, places, found)
-        note = _note(made, sides, guid, fields, cards, position, mod)
         fate = identity.Fate(deck, content, mod, seen, ordinals)
-        return Planned(flashcard, guid, deck, note, places), fate, sides
+        return self._noted(made, sides, frame, label, places, cards, position, mod), fate, sides
+
+    def _noted(
+        self,
+        made: Made,
+        sides: yields.Sides,
+        frame: Frame,
+        label: Label,
+        places: tuple[int, ...],
+        cards: tuple[Card, ...],
+        position: int,
+        mod: int,
+    ) -> Planned:
+        """A flashcard with its note, whose fields are by the order of `notetypes.FIELDS`."""
+        flashcard, guid, own = made.flashcard, label.guid, (label.id, self.namespace, label.state)
+        fields: tuple[str, ...]
+        if flashcard.cloze is None:
+            notetype = Notetype.BASIC
+            reverse = "1" if flashcard.type.reversed else ""
+            fields = *sides.html, frame.context, frame.source, reverse, "", *own, "", ""
+        else:
+            notetype = Notetype.CLOZE
+            fields = sides.html[0], "", frame.context, frame.source, "", *own, "", ""
+        note = Note(
+            guid,
+            notetype,
+            fields,
+            made.deck,
+            flashcard.tags,
+            cards,
+            position,
+            tuple([m.name for m in sides.media]) if sides.media else (),
+            mod,
+            FIRST_SEEN,
+            flashcard.path,
+            flashcard.line,
+        )
+        return Planned(flashcard, guid, made.deck, note, places)
 
     def _cloze(
         self, made: Made, frame: Frame, entry: Entry | None
@@ -531,44 +563,6 @@ def _kept(of: Yield, planned: Sequence[Planned]) -> tuple[Kept, ...]:
             label = Label(note.guid, *_ID_AND_STATE[note.notetype](note.fields))
         kept.append(Kept(note.mod, label))
     return tuple(kept)
-
-
-def _note(
-    made: Made,
-    sides: yields.Sides,
-    guid: Guid,
-    fields: tuple[str, ...],
-    cards: tuple[Card, ...],
-    position: int,
-    mod: int,
-) -> Note:
-    flashcard = made.flashcard
-    return Note(
-        guid,
-        Notetype.BASIC if flashcard.cloze is None else Notetype.CLOZE,
-        fields,
-        made.deck,
-        flashcard.tags,
-        cards,
-        position,
-        tuple([m.name for m in sides.media]) if sides.media else (),
-        mod,
-        FIRST_SEEN,
-        flashcard.path,
-        flashcard.line,
-    )
-
-
-def _fields(
-    made: Made, sides: yields.Sides, frame: Frame, label: Label, vault: str
-) -> tuple[str, ...]:
-    """The fields of a note, by the order of its notetype (`notetypes.FIELDS`)."""
-    context, source = frame.context, frame.source
-    if made.flashcard.cloze is not None:
-        return sides.html[0], "", context, source, "", label.id, vault, label.state, "", ""
-    front, back = sides.html
-    reverse = "1" if made.flashcard.type.reversed else ""
-    return front, back, context, source, reverse, "", label.id, vault, label.state, "", ""
 
 
 def _says_the_same(made: Made, entry: Entry) -> bool:
