@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import io
 import struct
+import sys
 import zipfile
+from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from obs2anki.destinations import archive
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 PIECES = st.lists(st.binary(max_size=2000) | st.integers(0, 1 << 20).map(bytes), max_size=5)
 
@@ -42,6 +50,36 @@ def test_every_member_is_read_as_it_was_written(
         assert package.testzip() is None
         assert {name: package.read(name) for name in package.namelist()} == members
         assert package.namelist() == list(members)
+
+
+class Full(io.BytesIO):
+    """A file on a disk that takes `room` bytes."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def write(self, data: Buffer) -> int:
+        if self.tell() + memoryview(data).nbytes > self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.usefixtures("deflater")
+@pytest.mark.parametrize("room", [0, 40, 1000])
+def test_a_full_disk_is_said_once(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip that was left open would say it again, with a traceback, when it is forgotten."""
+    said: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    pieces = [bytes(range(256)) * 99, Random(1).randbytes(99_000)]
+    with (
+        pytest.raises(OSError, match="No space left"),
+        Full(room) as file,
+        archive.begun(file, "first", pieces, sum(map(len, pieces))),
+    ):
+        pass
+    gc.collect()
+    assert said == []
 
 
 @given(PIECES)
