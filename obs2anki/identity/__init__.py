@@ -167,8 +167,9 @@ class _Fresh:
     def guid(self, index: int, path: VaultPath) -> Guid:
         """A GUID that nothing has, for the flashcard with an index."""
         guid = Guid("")
-        self._seen.update([key.asked for key in self._keys[self._noted : index]])
-        self._noted = index
+        while self._noted < index:
+            self._seen.add(self._keys[self._noted].asked)
+            self._noted += 1
         texts = self._keys[index].asked
         if texts not in self._seen:
             guids = self._guids
