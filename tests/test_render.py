@@ -471,6 +471,18 @@ def test_a_table_is_not_filled_up_beyond_reason() -> None:
     assert "<table>" in render.side(long, PLACE, LIBRARY, Obsidian())[0].html
 
 
+@pytest.mark.parametrize("around", ["{}", "<u>x</u> {}", "`x` <p>{}</p>"])
+def test_more_mail_addresses_than_a_stack_holds_are_text(around: str) -> None:
+    """A parser that follows one to the next would end the whole process."""
+    few, many = ("you@example.org " * count for count in (100, 40_000))
+    linked, plain_text = (
+        render.side(around.format(mails), PLACE, LIBRARY, Obsidian())[0].html
+        for mails in (few, many)
+    )
+    assert linked.count("mailto:you@example.org") == 100
+    assert plain_text.count("you@example.org") == 40_000
+
+
 @pytest.mark.parametrize("depth", [50, 5000])
 def test_deep_nesting_is_cut_before_it_costs(depth: int) -> None:
     html, _ = render.side("> " * depth + "x\n" + "<div>\n" * depth, PLACE, LIBRARY, Obsidian())

@@ -39,6 +39,8 @@ _MOST_FOOTNOTES = 200
 """With more than this in one fragment, `[^1]` is text: comrak's time grows with their square."""
 _MOST_TOUCHING = 500
 """With more `~~==` in one fragment, `==` is text, for the same reason."""
+_MOST_ADDRESSES = 500
+"""With more `@` in one fragment, an address is text: comrak's stack grows with those of mail."""
 
 _MOST_COLUMNS = 64
 _MOST_CELLS = 50_000
@@ -55,7 +57,8 @@ def html(markdown: str, shelf: Shelf, links: Links, strict_line_breaks: bool) ->
     escaped = "<" in markdown and markdown.count("<") > _MOST_TAGS
     footnotes = "^" in markdown and _has_footnotes(markdown)
     tables = "|" in markdown and _has_tables(markdown)
-    options = _options(strict_line_breaks, footnotes, tables, _has_highlights(markdown), escaped)
+    highlights, addresses = _has_highlights(markdown), _has_addresses(markdown)
+    options = _options(strict_line_breaks, footnotes, tables, highlights, addresses, escaped)
     result = comrak.render_markdown(markdown, *options)
     if footnotes and "footnote" in result:
         result = _plain_footnotes(result)
@@ -88,7 +91,8 @@ def plain(markdown: str, strict_line_breaks: bool) -> str | None:
 
     None: Markdown has found an address in it, or let a backslash stand.
     """
-    options = _options(strict_line_breaks, False, False, True, False)
+    addresses = _has_addresses(markdown)
+    options = _options(strict_line_breaks, False, False, True, addresses, False)
     result = comrak.render_markdown(markdown, *options) if markdown else ""
     if "<a " in result or "\\" in result:
         return None
@@ -107,8 +111,9 @@ def _holds_html(markdown: str, result: str, strict_line_breaks: bool) -> bool:
         return False
     if "`" not in markdown and "~~~" not in markdown:
         return not _is_sound(markdown, result)
-    extensions = _has_footnotes(markdown), _has_tables(markdown), _has_highlights(markdown)
-    options = _options(strict_line_breaks, *extensions, True)
+    footnotes, tables = _has_footnotes(markdown), _has_tables(markdown)
+    highlights, addresses = _has_highlights(markdown), _has_addresses(markdown)
+    options = _options(strict_line_breaks, footnotes, tables, highlights, addresses, True)
     return comrak.render_markdown(markdown, *options) != result
 
 
@@ -141,6 +146,10 @@ def _has_highlights(markdown: str) -> bool:
     return "~~==" not in markdown or markdown.count("~~==") <= _MOST_TOUCHING
 
 
+def _has_addresses(markdown: str) -> bool:
+    return "@" not in markdown or markdown.count("@") <= _MOST_ADDRESSES
+
+
 def _has_tables(markdown: str) -> bool:
     """Whether tables are in order: each row is filled up to the width of the widest."""
     pipes = markdown.count("|")
@@ -152,11 +161,16 @@ def _has_tables(markdown: str) -> bool:
 
 @cache
 def _options(
-    strict_line_breaks: bool, footnotes: bool, tables: bool, highlights: bool, escaped: bool
+    strict_line_breaks: bool,
+    footnotes: bool,
+    tables: bool,
+    highlights: bool,
+    addresses: bool,
+    escaped: bool,
 ) -> tuple[comrak.ExtensionOptions, comrak.ParseOptions, comrak.RenderOptions]:
     """Comrak's options; maths and wikilinks never get that far, so they are off."""
     extension = comrak.ExtensionOptions()
-    extension.autolink = True
+    extension.autolink = addresses
     extension.cjk_friendly_emphasis = True  # `**重要：**これ` is meant to be bold
     extension.highlight = highlights
     extension.strikethrough = True
