@@ -428,11 +428,13 @@ class _Desk:
         flashcard, deck, guid, entry = made.flashcard, made.deck, assigned.guid, assigned.entry
         places, sides, content = made.places, made.sides, made.content
         ordinals: tuple[Ordinal, ...] = ()
-        if flashcard.cloze is not None:
+        if flashcard.cloze is None:
+            found += sides.diagnostics
+        else:
             kept, sides, content = self._cloze(made, frame, entry)
+            found += sides.diagnostics
             places = _packed(flashcard, kept.places, sides.html[0], found)
             ordinals = kept.remembered
-        found += sides.diagnostics
         seen = self.clock.now if entry is None else entry.seen
         if max(places, default=-1) < 0:
             mod = FIRST_SEEN if entry is None else entry.mod
