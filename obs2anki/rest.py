@@ -92,13 +92,16 @@ class Rest:
         again = _again(outcome)
         if not self.mark or again is None:
             return
-        told = saying(again)
-        self.store.keep_note(NOTE, json.dumps((self.mark, self._state(), told.out, told.err)))
+        told, known = saying(again), outcome.round.memory.ledger.ledger
+        state = self._state("" if known is None else known.content.hex())
+        self.store.keep_note(NOTE, json.dumps((self.mark, state, told.out, told.err)))
 
-    def _state(self) -> list[str]:
-        """What deck and ledger hold."""
-        files = [self.deck] if self.ledger is None else [self.deck, self.ledger]
-        return [cache.digest_of_file(file) for file in files]
+    def _state(self, saved: str = "") -> list[str]:
+        """What deck and ledger hold; `saved` is the ledger's digest, if this run knows it."""
+        deck = cache.digest_of_file(self.deck)
+        if self.ledger is None:
+            return [deck]
+        return [deck, saved or cache.digest_of_file(self.ledger)]
 
 
 def _again(outcome: Outcome) -> Outcome | None:

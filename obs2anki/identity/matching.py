@@ -115,10 +115,6 @@ class Known:
     paths: Set[VaultPath] = frozenset()
     """Of these documents; whatever the ledger knows to be there is one of these flashcards."""
 
-    def has(self, entry: Entry) -> bool:
-        """Whether an entry is that of such a flashcard."""
-        return entry.gone is None and entry.path in self.paths
-
 
 NOTHING = Known()
 
@@ -310,7 +306,11 @@ def match(
     indices = (index for index in range(len(candidates)) if index not in known.indices)
     open_ = [candidates[index] for index in indices if index not in settled]
     done = {entry.guid for entry in settled.values()}
-    rest = [entry for entry in entries if entry.guid not in done and not known.has(entry)]
+    rest = [
+        entry
+        for entry in entries
+        if (entry.gone is not None or entry.path not in known.paths) and entry.guid not in done
+    ]
     renamed = _renamed(rest, open_)
     olds = _olds(entries, renamed, {entry.guid for entry in rest})
     pools = _Pools(
