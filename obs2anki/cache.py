@@ -19,7 +19,7 @@ import sys
 import time
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
@@ -260,11 +260,12 @@ class Cache:
         mark: str,
         fresh: Iterable[SettledRow],
         every: Callable[[], Iterable[SettledRow]],
+        paths: Set[VaultPath],
     ) -> None:
         """Keep what was decided, under `mark` from now on; not where another run is at it.
 
         `fresh` is what came to it since it was kept under `before`; where that is not so any
-        more, `every` row is kept anew.
+        more, `every` row is kept anew. Only what is about these `paths` holds under `mark`.
         """
         with suppress(OSError), self._mending():
             if self.file.is_file():
@@ -275,6 +276,7 @@ class Cache:
                     if _about(connection, SETTLED) != before:
                         connection.execute("DELETE FROM settled")
                         fresh = every()
+                    _forget_settled(connection, paths)
                     connection.executemany(
                         "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", fresh
                     )
@@ -298,6 +300,13 @@ def _about(connection: sqlite3.Connection, name: str) -> str:
             return ""
         raise
     return "" if found is None else str(found[0])
+
+
+def _forget_settled(connection: sqlite3.Connection, but: Set[VaultPath]) -> None:
+    """Forget what was decided about other documents than these."""
+    paths = connection.execute("SELECT path FROM settled").fetchall()
+    others = [(path,) for (path,) in paths if path not in but]
+    connection.executemany("DELETE FROM settled WHERE path = ?", others)
 
 
 def _begin(connection: sqlite3.Connection) -> None:

@@ -304,6 +304,7 @@ class Memory:
         """What is decided already about documents that have yielded the same."""
         kept, self.kept = self.kept, {}
         if kept:
+            self.parts = {}  # of a round that came before it, if any
             counts = ((each.path, len(each.made)) for each in of)
             return {
                 path: kept[path] for path, count in counts if 0 < len(kept.get(path, ())) == count

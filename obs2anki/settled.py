@@ -53,9 +53,8 @@ class Shelf:
         fresh = {path: kept for path, kept in decided.items() if kept is not held.get(path)}
         if fresh or mark != before:
             every = partial(_encoded, decided, documents.rows)
-            store.keep_settled(
-                documents.wanted, before, mark, _encoded(fresh, documents.rows), every
-            )
+            new = _encoded(fresh, documents.rows)
+            store.keep_settled(documents.wanted, before, mark, new, every, decided.keys())
         self.mark, self.held = mark, decided
 
 

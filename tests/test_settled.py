@@ -157,6 +157,37 @@ def test_what_another_process_reads_meanwhile_is_not_what_was_decided_about(
     assert export(root) == export(tmp_path / "w" / "v", caches=None)
 
 
+def test_nothing_is_recalled_of_a_document_that_ceased_to_be_settled(tmp_path: Path) -> None:
+    root = commands.vault(tmp_path / "v", DOCUMENTS)
+    memory = build.Memory()
+    export(root, memory)
+    ledger = root / ".obs2anki" / "ledger.jsonl"
+    ordinals = '"ordinals":[[0,'
+    text = ledger.read_text("utf-8")
+    assert ordinals in text
+    ledger.write_text(text.replace(ordinals, ordinals.replace("0", "7")), "utf-8")
+    export(root, memory)  # now the cards are others than they would be in a new note
+    shutil.copytree(root, tmp_path / "w" / "v")
+    assert export(root) == export(tmp_path / "w" / "v", caches=None)
+
+
+def test_what_is_recalled_is_not_mixed_with_a_round_that_came_to_nothing(tmp_path: Path) -> None:
+    root = commands.vault(tmp_path / "v", DOCUMENTS)
+    memory = build.Memory()
+    with pytest.raises(OSError):
+        build.run(build.Request(root, cache=tmp_path / "caches"), _fail, memory=memory)
+    export(root)
+    _reword_in_the_ledger(root)
+    export(root)
+    add(root / "b.md", "New::One")
+    shutil.copytree(root, tmp_path / "w" / "v")
+    assert export(root, memory) == export(tmp_path / "w" / "v", caches=None)
+
+
+def _fail(round_: build.Round) -> None:
+    raise OSError
+
+
 def test_a_day_and_a_time_zone_are_those_of_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
