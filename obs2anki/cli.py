@@ -287,14 +287,18 @@ def export(
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
     if strict:
         deed = build.strictly(deed)
+
+    def done(round_: build.Round) -> tuple[build.Outcome, list[str]]:
+        return deed(round_), rest.left(round_) if rest is not None else []
+
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        outcome = build.run(request, deed, waiting.watch)
+        outcome, left = build.run(request, done, waiting.watch)
     _kept(context, outcome)
 
     show, told, wording = _SHOW[format_], report.of(outcome), _wording(vault)
     _say_both(show(told, wording))
     if rest is not None:
-        rest.keep(outcome, lambda settled: show(report.again(told, settled), wording))
+        rest.keep(outcome, left, lambda settled: show(report.again(told, settled), wording))
     bad = (build.Verdict.OUT_OF_DATE, build.Verdict.EMPTY, build.Verdict.REFUSED)
     raise typer.Exit(FINDINGS if outcome.verdict in bad or (exit_code and outcome.wrote) else DONE)
 

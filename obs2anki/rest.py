@@ -22,7 +22,7 @@ from obs2anki.clock import reading, zone_of
 from obs2anki.request import Request, Seen, deck_of, place_of_ledger
 
 if TYPE_CHECKING:
-    from obs2anki.build import Outcome
+    from obs2anki.build import Outcome, Round
 
 NOTE = "rest"
 """Where the cache keeps it."""
@@ -87,14 +87,21 @@ class Rest:
             return None
         return Said(str(out), str(err))
 
-    def keep(self, outcome: Outcome, saying: Callable[[Outcome], Said]) -> None:
-        """Have the next export say what it will find, if it is known by now."""
+    def left(self, round_: Round) -> list[str]:
+        """The state in which a round leaves deck and ledger, asked while it has them to itself."""
+        known = round_.memory.ledger.ledger
+        return self._state("" if known is None else known.content.hex())
+
+    def keep(self, outcome: Outcome, left: list[str], saying: Callable[[Outcome], Said]) -> None:
+        """Have the next export say what it will find, if it is known by now.
+
+        `left` is the state of deck and ledger after this one: others may be at them by now.
+        """
         again = _again(outcome)
         if not self.mark or again is None:
             return
-        told, known = saying(again), outcome.round.memory.ledger.ledger
-        state = self._state("" if known is None else known.content.hex())
-        self.store.keep_note(NOTE, json.dumps((self.mark, state, told.out, told.err)))
+        told = saying(again)
+        self.store.keep_note(NOTE, json.dumps((self.mark, left, told.out, told.err)))
 
     def _state(self, saved: str = "") -> list[str]:
         """What deck and ledger hold; `saved` is the ledger's digest, if this run knows it."""

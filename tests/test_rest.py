@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from obs2anki import build, vault
+from obs2anki.rest import Rest
 from tests import commands
 from tests.commands import Ended, child, ended, run
 
@@ -109,6 +110,33 @@ def test_another_question_gets_its_own_answer(
     prepared.clear()
     run(["export", "v", "-o", "deck.apkg", *options], capsys)
     assert prepared == ["v"]
+
+
+def test_what_comes_between_an_export_and_its_last_word_ends_the_rest(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    prepared: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.md").write_text("#flashcards\n\nq::a ;; b")
+    arguments, deck = ["export", "v", "-o", "deck.apkg"], tmp_path / "deck.apkg"
+    run([*arguments, "--stateless"], capsys)
+    other = deck.read_bytes()
+    (tmp_path / "v" / "a.md").write_text("#flashcards\n\nq::a ;; b ;; c")
+    keep = Rest.keep
+
+    def late(*given: object) -> None:
+        deck.write_bytes(other)
+        keep(*given)  # type: ignore[arg-type]  # handed on as it came
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Rest, "keep", late)
+        run(arguments, capsys)
+    prepared.clear()
+    run(arguments, capsys)
+    assert prepared == ["v"]
+    assert deck.read_bytes() != other
 
 
 def _loaded(arguments: list[str], folder: Path) -> tuple[Ended, set[str]]:
