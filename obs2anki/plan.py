@@ -68,19 +68,24 @@ class Vault:
     closed: tuple[VaultPath, ...] = ()
     """Folders that could not be read."""
 
-    def hidden(self, entries: Sequence[Entry], more: Iterable[VaultPath]) -> frozenset[Guid]:
+    def hidden(self, entries: Sequence[Entry], of: Sequence[Yield]) -> frozenset[Guid]:
         """GUIDs of what may still stand in a document or a folder that could not be read.
 
-        `more` are documents that proved unreadable later.
+        Some of the documents may prove unreadable only now. A name may be there twice, in two
+        forms of Unicode: what was read under it hides nothing.
         """
-        unreadable = {*more, *(skipped.path for skipped in self.unreadable)}
+        unreadable = {skipped.path for skipped in self.unreadable}
+        unreadable |= {each.path for each in of if not each.readable}
         folders = tuple(f"{folder}/" for folder in self.closed)
         if not unreadable and not folders:
             return frozenset()
+        read = {each.path for each in of if each.readable}
         return frozenset(
             entry.guid
             for entry in entries
-            if entry.gone is None and (entry.path in unreadable or entry.path.startswith(folders))
+            if entry.gone is None
+            and entry.path not in read
+            and (entry.path in unreadable or entry.path.startswith(folders))
         )
 
 
@@ -136,8 +141,7 @@ def of(
     desk = _Desk(settings, library, clock, vault.name, clean(settings.namespace))
     recalled = memory.recalled(harvest.yields, entries, desk)
     known = _known(harvest.yields, recalled)
-    unread = (each.path for each in harvest.yields if not each.readable)
-    hidden = vault.hidden(entries, unread)
+    hidden = vault.hidden(entries, harvest.yields)
     unseen = [entry for entry in entries if entry.guid in hidden] if hidden else []
     seen = [entry for entry in entries if entry.guid not in hidden] if hidden else entries
     made = [one for each in harvest.yields for one in each.made]

@@ -11,7 +11,7 @@ import pytest
 
 from obs2anki import identity, plan
 from obs2anki.ankitext import clean
-from obs2anki.data import CardState, Entry, Note, Notetype, Plan
+from obs2anki.data import CardState, Entry, Note, Notetype, Plan, Skipped
 from obs2anki.media import Library
 from obs2anki.notetypes import FIELDS
 from obs2anki.settings import DeckRule, Decks, Grammar, Schedule, Select, Settings
@@ -40,6 +40,16 @@ def planned(
         Path("/vault").joinpath, paths, settings.obsidian, 100, lambda file: ("0" * 64, 1)
     )
     return plan.make(vault, settings, library, CLOCK, entries)
+
+
+def test_a_namesake_that_cannot_be_read_takes_no_guid_from_what_was_read() -> None:
+    source = written.source("#flashcards\n\nQ::A", "a.md")
+    library = Library(Path("/vault").joinpath, (), PLUGIN.obsidian, 100, lambda file: ("", 1))
+    vault = plan.Vault("Vault", (source,), (), (Skipped(source.path, "it is no file"),))
+    first = plan.make(vault, PLUGIN, library, CLOCK)
+    second = plan.make(vault, PLUGIN, library, CLOCK, first.ledger)
+    assert second.notes == first.notes
+    assert second.ledger == first.ledger
 
 
 def field(note: Note, name: str) -> str:
