@@ -436,7 +436,7 @@ def _known(note: Stored, path: VaultPath, block_id: str | None) -> Entry:
         question=words.question[: identity.REMEMBERED],
         answer=words.answer[: identity.REMEMBERED],
         digest=(identity.digest(words.question), identity.digest(words.answer)),
-        context=identity.digest(*words.context),
+        context_digest=identity.digest(*words.context),
         after=None,
         reviews=(),
         content=_content(note),

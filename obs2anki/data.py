@@ -340,7 +340,8 @@ class Ordinal(Value, frozen=True):
 class Entry(Value, frozen=True, array_like=False, forbid_unknown_fields=True, omit_defaults=True):
     """What the ledger remembers of a flashcard: enough to know it again after an edit.
 
-    These are, in their order, the names and the values of a line of the ledger's file.
+    These are, in their order, the names and the values of a line of the ledger's file, but for
+    one name.
     """
 
     guid: Annotated[Guid, msgspec.Meta(min_length=1)]
@@ -354,8 +355,8 @@ class Entry(Value, frozen=True, array_like=False, forbid_unknown_fields=True, om
     answer: str
     digest: tuple[str, str]
     """Of the whole question, and of the whole answer."""
-    context: str
-    """Digest of the headings above it."""
+    context_digest: str = msgspec.field(name="context")
+    """Of the headings above it."""
     after: Guid | None
     """The flashcard before it in its document."""
     reviews: tuple[str, ...]
@@ -380,11 +381,6 @@ class Entry(Value, frozen=True, array_like=False, forbid_unknown_fields=True, om
     def answer_digest(self) -> str:
         """Of the whole answer."""
         return self.digest[1]
-
-    @property
-    def context_digest(self) -> str:
-        """Of the headings above it."""
-        return self.context
 
 
 # ---------------------------------------------------------------- what is to be said

@@ -281,7 +281,7 @@ def _any_entry(file: Path, number: int, line: str) -> Entry:
             question=_text(value["question"]),
             answer=_text(value["answer"]),
             digest=(question, answer),
-            context=_text(value.get("context", "")),
+            context_digest=_text(value.get("context", "")),
             after=None if (after := _maybe(value.get("after"))) is None else Guid(after),
             reviews=_texts(value.get("reviews", [])),
             content=_text(value["content"]),

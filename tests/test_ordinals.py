@@ -42,7 +42,7 @@ def entry(text: str, ordinals: tuple[Ordinal, ...]) -> Entry:
         question=key.question[:REMEMBERED],
         answer=key.answer[:REMEMBERED],
         digest=key.texts,
-        context=digest(),
+        context_digest=digest(),
         after=None,
         reviews=(),
         content="",

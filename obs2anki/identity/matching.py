@@ -139,11 +139,7 @@ class _Old(Value, frozen=True):
     @property
     def texts(self) -> Texts:
         """Digests of question and answer."""
-        return _texts_of(self.entry)
-
-
-def _texts_of(entry: Entry) -> Texts:
-    return entry.question_digest, entry.answer_digest
+        return self.entry.digest
 
 
 def _texts(cloze: bool, path: VaultPath, context: str, texts: Texts) -> Iterator[Hashable]:
@@ -219,7 +215,7 @@ class _Pools:
                 e.type is FlashcardType.CLOZE,
                 self.renamed.get(e.path, e.path),
                 e.context_digest,
-                _texts_of(e),
+                e.digest,
             )
         )
 
@@ -257,7 +253,7 @@ class _Pools:
         if old is None or texts is None:
             return old is None and texts is None
         known = self.matched.get(index)
-        return _texts_of(old) == texts if known is None else known.guid == old.guid
+        return old.digest == texts if known is None else known.guid == old.guid
 
     @cached_property
     def orders(self) -> dict[Guid, tuple[VaultPath, int]]:
@@ -400,7 +396,7 @@ def _renamed(
     shared: defaultdict[VaultPath, Counter[VaultPath]] = defaultdict(Counter)
     for entry in entries:
         if entry.gone is None and entry.path in left:
-            texts = (entry.question_digest, entry.answer_digest)
+            texts = entry.digest
             for path in places.get((entry.type is FlashcardType.CLOZE, texts), ()):
                 shared[entry.path][path] += 1
     renamed: dict[VaultPath, VaultPath] = {}
