@@ -55,6 +55,8 @@ __all__ = [
 class Memory:
     """What one round leaves to the next in the same process; nothing of it is needed."""
 
+    seen: vault.Seen | None = None
+    """What a look at the vault has shown a moment ago."""
     documents: harvest.Memory = field(default_factory=harvest.Memory)
     ledger: ledger.Memory = field(default_factory=ledger.Memory)
     decisions: plan.Memory = field(default_factory=plan.Memory)
@@ -154,13 +156,10 @@ def rehearse(request: Request, known: Ledger) -> Round:
 
 
 def _prepared(
-    request: Request,
-    remembered: Callable[[Path], Ledger | None],
-    step: Step,
-    memory: Memory,
+    request: Request, remembered: Callable[[Path], Ledger | None], step: Step, memory: Memory
 ) -> Round:
     now = reading(os.environ)
-    in_force, contents, found = _read(request)
+    in_force, contents, found = _read(request, memory.seen)
     zone = zone_of(in_force)
     place = place_of_ledger(request.vault, in_force)
     known = remembered(place)
@@ -248,9 +247,11 @@ def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
     return in_force, found
 
 
-def _read(request: Request) -> tuple[Settings, vault.Contents, list[Diagnostic]]:
+def _read(
+    request: Request, seen: vault.Seen | None = None
+) -> tuple[Settings, vault.Contents, list[Diagnostic]]:
     in_force, found = vault.find_settings(request.vault, request.options)
-    contents = vault.read(request.vault, in_force, lambda _: False, request.seen)
+    contents = vault.read(request.vault, in_force, lambda _: False, seen)
     in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
     return in_force, contents, [*found, *contents.diagnostics, *proved]
 

@@ -282,8 +282,7 @@ def export(
         raise typer.Exit(DONE)
     from obs2anki import build, report
 
-    if rest is not None:
-        request = replace(request, seen=rest.seen)
+    memory = build.Memory(seen=rest.seen if rest is not None else None)
     deed: build.Deed = build.compare if check else build.preview if dry_run else build.export
     if strict:
         deed = build.strictly(deed)
@@ -292,7 +291,7 @@ def export(
         return deed(round_), rest.left(round_) if rest is not None else []
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
-        outcome, left = build.run(request, done, waiting.watch)
+        outcome, left = build.run(request, done, waiting.watch, memory=memory)
     _kept(context, outcome)
 
     show, told, wording = _SHOW[format_], report.of(outcome), _wording(vault)

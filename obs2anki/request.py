@@ -1,4 +1,4 @@
-"""What the user asked for, where that lies on the disk, and what was seen there already.
+"""What the user asked for, and where that lies on the disk.
 
 obs2anki export ~/vault -o deck.apkg   ->   Request(Path("~/vault"), Path("deck.apkg"))
 """
@@ -6,34 +6,11 @@ obs2anki export ~/vault -o deck.apkg   ->   Request(Path("~/vault"), Path("deck.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from obs2anki.data import VaultPath
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.settings import Layer, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A visible file of a vault."""
-
-    path: VaultPath
-    disk: str
-    """Its path below the root as the disk spells it."""
-    document: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All visible files of a vault, as they were at one moment."""
-
-    files: tuple[File, ...]
-    stamps: Mapping[str, str]
-    """What a change of each would change, by its path as the disk spells it."""
-    when: float
-    """Seconds of the clock that never goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +26,6 @@ class Request:
     """Whether to do without a ledger."""
     cache: Path | None = None
     """The folder where caches lie; None = without."""
-    seen: Seen | None = None
-    """What a look at the vault has shown a moment ago."""
 
 
 def place_of_ledger(root: Path, in_force: Settings) -> Path:

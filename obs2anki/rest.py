@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from obs2anki import cache, vault
 from obs2anki.cache import Cache
 from obs2anki.clock import reading, zone_of
-from obs2anki.request import Request, Seen, deck_of, place_of_ledger
+from obs2anki.request import Request, deck_of, place_of_ledger
 
 if TYPE_CHECKING:
     from obs2anki.build import Outcome, Round
@@ -45,7 +45,7 @@ class Rest:
     """Of all but deck and ledger, from before anything was read; empty = it cannot be told."""
     deck: Path
     ledger: Path | None
-    seen: Seen | None
+    seen: vault.Seen | None
     """What the look at the vault has shown."""
 
     @classmethod

@@ -24,7 +24,6 @@ from pathlib import Path
 from obs2anki import diagnostics, settings
 from obs2anki.data import Diagnostic, Skipped, Source, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
-from obs2anki.request import File, Seen
 from obs2anki.settings import Layer, Override, Problem, Settings, SettingsError
 
 PLUGIN = ".obsidian/plugins/obsidian-spaced-repetition"
@@ -47,6 +46,27 @@ LASTS = 1.0
 
 ABOVE, BELOW, FOLDERS = 5, 3, 1_000
 """How far the plugin's settings are looked for: levels up, levels down, folders in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A visible file of a vault."""
+
+    path: VaultPath
+    disk: str
+    """Its path below the root as the disk spells it."""
+    document: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All visible files of a vault, as they were at one moment."""
+
+    files: tuple[File, ...]
+    stamps: Mapping[str, str]
+    """What a change of each would change, by its path as the disk spells it."""
+    when: float
+    """Seconds of the clock that never goes back."""
 
 
 @dataclass(frozen=True, slots=True)
