@@ -210,7 +210,7 @@ def _renamings(
         entry = one.entry
         if entry is None or entry.path == flashcard.path or entry.content == fate.content:
             continue
-        if (entry.question_digest, entry.answer_digest) == one.key.texts:
+        if entry.digest == one.key.texts:
             moves[_parted(entry.path, flashcard.path)] += 1
     return tuple(Renamed(old, new, notes) for (old, new), notes in moves.most_common())
 
@@ -474,7 +474,7 @@ class _Desk:
         fields: tuple[str, ...]
         if flashcard.cloze is None:
             notetype = Notetype.BASIC
-            reverse = "1" if flashcard.type.reversed else ""
+            reverse = yields.reverse(flashcard)
             fields = *sides.html, frame.context, frame.source, reverse, "", *own, "", ""
         else:
             notetype = Notetype.CLOZE

@@ -10,10 +10,11 @@ As plugin 1.15.4 reads it (src/utils/comment-parser.ts, notes-data-store.ts): sp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from obs2anki.data import FsrsReview, Review, Sm2Review
 from obs2anki.markdown import SPACE, trim
@@ -160,7 +161,7 @@ _Read = Review | tuple[Review, str] | str | None
 
 
 def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
-    day = _day(due) if len(due) <= USUAL else _day.__wrapped__(due)
+    day = _day(due)
     if day is None:
         return "its date is not a date"
     if day == _NEVER:
@@ -176,7 +177,7 @@ def _sm2(due: str, interval: str = "", ease: str = "", *_: str) -> _Read:
 def _fsrs(_: str, due: str, *fields: str) -> _Read:
     if due.strip() == "-":
         return None
-    instant = _instant(due) if len(due) <= USUAL else _instant.__wrapped__(due)
+    instant = _instant(due)
     interval, stability, difficulty, state, reps, lapses, _steps, last = (*fields, *[""] * 8)[:8]
     days = _number(interval)
     if instant is None:
@@ -193,7 +194,7 @@ def _fsrs(_: str, due: str, *fields: str) -> _Read:
         2 if counts[0] is None else counts[0],
         counts[1] or 0,
         counts[2] or 0,
-        _instant(last) if len(last) <= USUAL else _instant.__wrapped__(last),
+        _instant(last),
     )
     if None in memory or None in counts:
         return review, "it is cut short; what is there is taken"
@@ -218,7 +219,20 @@ def _number(text: str) -> float | None:
     return None if number is None or number in (float("inf"), float("-inf")) else number
 
 
-@lru_cache(maxsize=4096)  # many cards fall due at one instant
+_Told = TypeVar("_Told")
+
+
+def _kept_in_mind(reading: Callable[[str], _Told]) -> Callable[[str], _Told]:
+    """The same, done once for texts that many cards have; none is kept that is long."""
+    kept = lru_cache(maxsize=4096)(reading)
+
+    def read(text: str) -> _Told:
+        return kept(text) if len(text) <= USUAL else reading(text)
+
+    return read
+
+
+@_kept_in_mind
 def _instant(text: str) -> datetime | None:
     """An ISO instant; one without a zone is local to the user, as moment() takes it."""
     try:
@@ -231,7 +245,7 @@ def _instant(text: str) -> datetime | None:
 # ---------------------------------------------------------------- dates
 
 
-@lru_cache(maxsize=4096)  # many cards fall due on one day
+@_kept_in_mind
 def _day(text: str) -> date | None:
     """A date as moment(text, ["YYYY-MM-DD", "DD-MM-YYYY", "ddd MMM DD YYYY"]) reads it.
 

@@ -290,8 +290,7 @@ class Bench:
         return Sides((clean(rendered.html),), rendered.media, rendered.online, tuple(found))
 
     def _basic(self, flashcard: Flashcard) -> Sides:
-        obsidian = self.settings.obsidian
-        rtl = obsidian.right_to_left if flashcard.rtl is None else flashcard.rtl
+        obsidian, rtl = self.settings.obsidian, self._is_rtl(flashcard)
         html: list[str] = []
         media: tuple[Media, ...] = ()
         online: tuple[str, ...] = ()
@@ -321,14 +320,17 @@ class Bench:
         name = self.settings.cards.vault
         return self.vault if name is None else name
 
+    def _is_rtl(self, flashcard: Flashcard) -> bool:
+        rtl = flashcard.rtl
+        return self.settings.obsidian.right_to_left if rtl is None else rtl
+
     def place(self, flashcard: Flashcard) -> render.Place:
         """What rendering depends on besides the text."""
-        rtl = flashcard.rtl
         return render.Place(
             flashcard.path,
             flashcard.own_line or flashcard.line,
             self._vault,
-            self.settings.obsidian.right_to_left if rtl is None else rtl,
+            self._is_rtl(flashcard),
             flashcard.end_line,
         )
 
@@ -393,9 +395,13 @@ def _learnt(flashcard: Flashcard, sides: Sides, frame: Frame) -> tuple[str, ...]
     if flashcard.cloze is not None:
         return f"Context={context}", f"Source={source}\x1fText={sides.html[0]}"
     front, back = sides.html
-    reverse = "1" if flashcard.type.reversed else ""
-    rest = f"Front={front}\x1fReverse={reverse}\x1fSource={source}"
+    rest = f"Front={front}\x1fReverse={reverse(flashcard)}\x1fSource={source}"
     return f"Back={back}", f"Context={context}", rest
+
+
+def reverse(flashcard: Flashcard) -> str:
+    """The Reverse field: whether Anki makes the second card."""
+    return "1" if flashcard.type.reversed else ""
 
 
 def label(
@@ -409,8 +415,7 @@ def label(
         told = identity.digest(context, id_, source, sides.html[0], vault)
     else:
         front, back = sides.html
-        reverse = "1" if flashcard.type.reversed else ""
-        told = identity.digest(back, context, front, id_, reverse, source, vault)
+        told = identity.digest(back, context, front, id_, reverse(flashcard), source, vault)
     return Label(guid, id_, f"{told} {_digest(flashcard.tags)} {_digest((deck,))}")
 
 

@@ -3,7 +3,8 @@
     begun(file, "collection.anki2", pieces, size)  ->  for `with`: a ZipFile that takes others
 
 Intel's ISA-L deflates, where there is a build of it for this machine, and zlib elsewhere. What
-they make differs in its bytes and hardly in its size; what it inflates to is the same.
+they make differs in its bytes and hardly in its size; what it inflates to is the same. zipfile has
+no public way to deflate otherwise, so the first member is written here; all others are zipfile's.
 """
 
 from __future__ import annotations
