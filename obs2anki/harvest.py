@@ -313,10 +313,10 @@ class _Known:
 
 
 def _worked(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
-    """What documents yield, in their order; by other processes if they are many."""
+    """What documents yield, in their order; with the help of other processes if they are many."""
     done = 0
     if len(paths) >= MANY and _processors() > 1:
-        for one in _elsewhere(field, paths):
+        for one in _shared(field, paths):
             yield one
             done += 1
     # A process may have died, or none could be started.
@@ -331,18 +331,18 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _elsewhere(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
-    """What documents yield, as far as other processes get with them."""
+def _shared(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
+    """What documents yield, as far as this process and others get with them."""
     from obs2anki import workers
 
     chunks = tuple(paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
-    begin = partial(_begin, _bare(field.contents), field.in_force, field.name, chunks)
-    try:
-        for chunk in workers.done(begin, len(chunks), min(_processors(), 8)):
-            for row in chunk:
-                yield field.rows.unpacked(row.yielded), row
-    except workers.Lost:
-        return
+    work = workers.Work(
+        begin=partial(_begin, _bare(field.contents), field.in_force, field.name, chunks),
+        opened=lambda rows: [(field.rows.unpacked(row.yielded), row) for row in rows],
+        here=lambda number: map(field.row, chunks[number]),
+    )
+    with suppress(workers.Lost):
+        yield from workers.done(work, len(chunks), min(_processors(), 8) - 1)
 
 
 def _bare(contents: vault.Contents) -> vault.Contents:

@@ -1,6 +1,6 @@
-"""Work that other processes do: pieces in, what came of each out, in their order.
+"""Work that is shared with other processes: pieces in, what came of them out, in their order.
 
-    done(work, 3, 2)  ->  work(0), work(1), work(2), of which two are made at a time
+    done(Work(...), 3, 1)  ->  what is in pieces 0, 1, 2, of which another process makes some
 
 Each process has a pipe of its own to the one that started it, so that the end of either is seen
 by the other, even in the middle of a message: nobody waits for who is no more. The signals of a
@@ -14,40 +14,55 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
-Result = TypeVar("Result")
+Told = TypeVar("Told")
+"""What another process tells of a piece."""
+Item = TypeVar("Item")
+"""One of the results that a piece comes to."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 AHEAD = 2
-"""Pieces that a process has at a time: one at work, one to go on with."""
+"""Pieces that another process has at a time: one at work, one to go on with."""
 
 
 class Lost(Exception):
     """A process has ended before its time, or none could be started."""
 
 
-def done(begin: Callable[[], Callable[[int], Result]], pieces: int, hands: int) -> Iterator[Result]:
-    """What the pieces 0, 1, ... come to, by so many processes, in the pieces' order.
+@dataclass(frozen=True, slots=True)
+class Work(Generic[Told, Item]):
+    """What is to be done with a piece, here and elsewhere."""
 
-    `begin` is called in each process and gives what does the work there; it travels, as its
-    results do. Raises Lost where a process dies or the work fails: whoever wants to know why does
-    the rest himself. When the iterator ends or is closed, no process is left.
+    begin: Callable[[], Callable[[int], Told]]
+    """Called in each other process; gives what does the work there. It travels, as Told does."""
+    opened: Callable[[Told], Iterable[Item]]
+    """What another process has told, as it is when made here."""
+    here: Callable[[int], Iterable[Item]]
+    """The same, made in this process."""
+
+
+def done(work: Work[Told, Item], pieces: int, others: int) -> Iterator[Item]:
+    """What the pieces 0, 1, ... come to, by this process and so many others, in their order.
+
+    Raises Lost where a process dies or the work fails there: whoever wants to know why does the
+    rest himself. When the iterator ends or is closed, no process is left.
     """
-    crew: list[_Hand[Result]] = []
+    crew: list[_Hand[Told]] = []
     try:
         with _held_back():
-            crew += (_Hand[Result]() for _ in range(min(hands, pieces)))
+            crew += (_Hand[Told]() for _ in range(min(others, pieces)))
         # All are on their way before the first has to listen: what is told may fill a pipe.
         for hand in crew:
-            hand.begin(begin)
-        yield from _in_order(crew, pieces)
+            hand.begin(work.begin)
+        yield from _in_order(work, crew, pieces)
     except (OSError, EOFError) as error:
         raise Lost from error
     finally:
@@ -55,22 +70,38 @@ def done(begin: Callable[[], Callable[[int], Result]], pieces: int, hands: int) 
             hand.end()
 
 
-def _in_order(crew: list[_Hand[Result]], pieces: int) -> Iterator[Result]:
+def _in_order(work: Work[Told, Item], crew: list[_Hand[Told]], pieces: int) -> Iterator[Item]:
     by_pipe = {hand.pipe: hand for hand in crew}
     waiting = iter(range(pieces))
     for hand in crew * AHEAD:
         hand.take(next(waiting, None))
-    came: dict[int, Result] = {}
+    came: dict[int, Iterable[Item]] = {}
+    own = _own(work, waiting, came)
     for piece in range(pieces):
         while piece not in came:
-            for pipe in wait(list(by_pipe)):
+            is_idle = next(own, True)
+            for pipe in wait(list(by_pipe), None if is_idle else 0):
                 hand = by_pipe[pipe]  # type: ignore[index]  # it is one of those
-                came.update([hand.told()])
+                number, told = hand.told()
+                came[number] = work.opened(told)
                 hand.take(next(waiting, None))
-        yield came.pop(piece)
+        yield from came.pop(piece)
 
 
-class _Hand(Generic[Result]):
+def _own(
+    work: Work[Told, Item], waiting: Iterator[int], came: dict[int, Iterable[Item]]
+) -> Iterator[None]:
+    """Make here what waits, an item at a time: in between, others may want to tell something."""
+    for piece in waiting:
+        made: list[Item] = []
+        for item in work.here(piece):
+            made.append(item)
+            yield
+        came[piece] = made
+        yield
+
+
+class _Hand(Generic[Told]):
     """A process that works, as the one that started it sees it."""
 
     def __init__(self) -> None:
@@ -85,7 +116,7 @@ class _Hand(Generic[Result]):
         finally:
             theirs.close()  # or its end would not be seen
 
-    def begin(self, begin: Callable[[], Callable[[int], Result]]) -> None:
+    def begin(self, begin: Callable[[], Callable[[int], Told]]) -> None:
         """Tell it what its work is."""
         with suppress(OSError):  # if it is no more, that is seen where it should tell
             self.pipe.send(begin)
@@ -97,10 +128,10 @@ class _Hand(Generic[Result]):
             with suppress(OSError):  # if it is no more, that is seen where it should tell
                 self.pipe.send(piece)
 
-    def told(self) -> tuple[int, Result]:
+    def told(self) -> tuple[int, Told]:
         """A piece and what came of it. Raises EOFError or OSError where the process is no more."""
-        result: Result = self.pipe.recv()
-        return self.pieces.pop(0), result
+        told: Told = self.pipe.recv()
+        return self.pieces.pop(0), told
 
     def end(self) -> None:
         """Have it end now: it holds nothing that would be lost."""

@@ -1,4 +1,4 @@
-"""Work in other processes comes back in order, and nobody waits for a process that is no more."""
+"""Work that is shared comes back in order, and nobody waits for a process that is no more."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -23,29 +24,70 @@ LARGE = 8_000_000
 """Bytes that no pipe holds."""
 
 
+Told = TypeVar("Told")
+
+
+def work(
+    begin: Callable[[], Callable[[int], Told]], here: Callable[[int], Iterable[Told]] = lambda _: ()
+) -> workers.Work[Told, Told]:
+    """Pieces that come to one thing each where others make them."""
+    return workers.Work(begin, lambda told: [told], here)
+
+
 def squares() -> Callable[[int], int]:
     return lambda number: number * number
 
 
-def slow_first() -> Callable[[int], int]:
-    def work(number: int) -> int:
-        time.sleep(0.2 if number == 0 else 0)
-        return number
+def slow(second: int) -> Callable[[], Callable[[int], int]]:
+    return partial(_slow, second)
 
-    return work
+
+def _slow(number: int) -> Callable[[int], int]:
+    def made(piece: int) -> int:
+        time.sleep(0.2 if piece == number else 0)
+        return piece
+
+    return made
 
 
 def test_what_comes_back_is_in_order() -> None:
-    assert list(workers.done(squares, 20, 3)) == [number * number for number in range(20)]
-    assert list(workers.done(slow_first, 6, 2)) == list(range(6))
+    def here(number: int) -> Iterator[int]:
+        time.sleep(0.001)
+        yield number * number
+
+    assert list(workers.done(work(squares, here), 500, 3)) == [n * n for n in range(500)]
+
+
+@pytest.mark.parametrize("last", range(4))
+def test_a_piece_that_takes_long_is_waited_for(last: int) -> None:
+    assert list(workers.done(work(slow(last), lambda number: [number]), 4, 1)) == list(range(4))
+
+
+def test_this_process_does_its_share_while_others_do_theirs() -> None:
+    def here(number: int) -> Iterator[int]:
+        for _ in range(100):
+            time.sleep(0.001)
+            yield os.getpid()
+
+    by = set(workers.done(work(_who, here), 50, 2))
+    assert os.getpid() in by
+    assert len(by) == 3
+
+
+def _who() -> Callable[[int], int]:
+    return lambda _: os.getpid()
+
+
+def test_without_others_all_is_done_here() -> None:
+    assert list(workers.done(work(squares, lambda number: [number]), 3, 0)) == [0, 1, 2]
 
 
 def test_for_nothing_no_process_is_started() -> None:
-    assert list(workers.done(squares, 0, 4)) == []
+    assert list(workers.done(work(squares), 0, 4)) == []
 
 
 def test_no_process_is_left_when_what_comes_back_is_not_wanted_any_more() -> None:
-    answers = workers.done(squares, 50, 2)
+    answers = workers.done(work(squares), 50, 2)
     assert next(answers) == 0
     assert multiprocessing.active_children()
     answers.close()  # type: ignore[attr-defined]  # it is a generator
@@ -77,17 +119,17 @@ def cannot_begin() -> Callable[[int], int]:
 def test_where_a_process_fails_what_was_done_before_is_kept(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    answers = workers.done(partial(fails, 3), 9, 1)
-    assert [next(answers) for _ in range(3)] == [0, 1, 2]
+    answers = workers.done(work(partial(fails, 1)), 9, 1)
+    assert next(answers) == 0
     with pytest.raises(workers.Lost):
         next(answers)
     with pytest.raises(workers.Lost):
-        next(workers.done(cannot_begin, 3, 2))
+        next(workers.done(work(cannot_begin), 3, 2))
     assert capfd.readouterr().err == ""
 
 
 def test_a_process_that_ends_within_a_message_is_not_waited_for() -> None:
-    answers = workers.done(ends_within_a_message, 2, 1)
+    answers = workers.done(work(ends_within_a_message), 2, 1)
     assert next(answers) == b"x"
     time.sleep(0.5)  # by now it has begun to tell, and is no more
     with pytest.raises(workers.Lost):
