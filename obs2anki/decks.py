@@ -20,7 +20,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from obs2anki import diagnostics
-from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Tag, Value
+from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Value
 from obs2anki.settings import DeckRule, Grammar, Settings
 
 MAX_DEPTH = 11
@@ -175,23 +175,25 @@ class _TagLines:
         self.topics: dict[int, tuple[str, ...]] = {}
         """The plugin's decks by those of `outside` that hold a flashcard tag."""
         if document.tags:
-            self._read(document.tags, flashcards, grammar)
+            self._read(document, flashcards, grammar)
         self.numbers = list(self.by_line)
         self.topic_lines = list(self.topics)
         self.fallback = _fallback(document, grammar)
         """The plugin's decks for what has no tag above it."""
 
-    def _read(self, tags: Sequence[Tag], flashcards: Sequence[Flashcard], grammar: Grammar) -> None:
+    def _read(self, document: Document, flashcards: Sequence[Flashcard], grammar: Grammar) -> None:
         spans = sorted((f.line, f.end_line) for f in flashcards)
         starts = [start for start, _ in spans]
         reach = 0
         ends = [reach := max(reach, end) for _, end in spans]
-        for line, group in groupby(tags, key=lambda tag: tag.line):
+        for line, group in groupby(document.tags, key=lambda tag: tag.line):
             names = self.by_line[line] = tuple(tag.name for tag in group)
             at = bisect_right(starts, line)
             if at == 0 or ends[at - 1] < line:
                 self.outside.append(line)
-                if topics := _topics_of(names, grammar.flashcard_tags):
+                topics = _topics_of(names, grammar.flashcard_tags)
+                # The plugin's frontmatter may end further down than Obsidian's.
+                if topics and line >= document.content_line:
                     self.topics[line] = topics
 
     def around(self, flashcard: Flashcard) -> _Around:

@@ -143,6 +143,12 @@ RULES: dict[str, Rule] = {
         "This HTML comment makes the plugin skip the blank line below it as well, so it takes what stands above and below for one flashcard.",
         'Put a blank line above the comment, too, or write in obs2anki.toml:\n[grammar]\nmend = ["html-comments"]',
     ),
+    "O209": Rule(
+        W_,
+        "frontmatter hides text",
+        "White space behind these dashes makes the plugin take everything down to line {0} for the frontmatter.",
+        "Remove the white space behind the dashes.",
+    ),
     # -- O3 flashcards
     "O301": Rule(
         W_,

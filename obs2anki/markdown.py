@@ -32,9 +32,10 @@ SR_CALLOUT = "> [!sr|card-metadata]"
 """How the plugin opens a callout that holds a review (src/data/constants.ts)."""
 
 # Obsidian's tag characters: no white space, no punctuation but - _ and /, not digits alone.
-_TAG_CHARACTER = r"[^\s\u2000-\u206f\u2e00-\u2e7f'!\"#$%&()*+,.:;<=>?@^`{|}~\[\]\\]"
-_TAG = re.compile(rf"(?<!\S)#({_TAG_CHARACTER}+)")
+_TAG_CHARACTER = rf"[^{SPACE}\u2000-\u206f\u2e00-\u2e7f'!\"#$%&()*+,.:;<=>?@^`{{|}}~\[\]\\]"
+_TAG = re.compile(rf"(?<![^{SPACE}])#({_TAG_CHARACTER}+)")
 _WHOLE_TAG = re.compile(rf"#({_TAG_CHARACTER}+)")
+_BETWEEN_TAGS = re.compile(f"[,{SPACE}]+")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)$")
 _FOOTNOTE = re.compile(r"\[\^\d+\]")
@@ -67,8 +68,10 @@ def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
             blanked = lines.index("---", 1) + 1
         except ValueError:
             blanked = 0
-    start = max(closing + 1 if closing else 0, blanked)
-    headings, tags = _marked(_with_hashes(text, lines, start))
+    content = closing + 1 if closing else 0
+    if any(map(trim, lines[content : max(blanked - 1, 0)])):
+        found.append(diagnostics.at("O209", source.path, content, blanked))
+    headings, tags = _marked(_with_hashes(text, lines, content))
     document = Document(
         path=source.path,
         lines=(*("",) * blanked, *lines[blanked:]),
@@ -148,8 +151,8 @@ def _obsidian_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ..
     tags: list[str] = []
     for key, value in frontmatter.items():
         if key.lower() in ("tags", "tag"):
-            words = re.split(r"[,\s]+", value) if isinstance(value, str) else value or ()
-            tags += (word.strip().removeprefix("#") for word in words)
+            words = _BETWEEN_TAGS.split(value) if isinstance(value, str) else value or ()
+            tags += (trim(word).removeprefix("#") for word in words)
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 

@@ -27,6 +27,19 @@ def with_decks(settings: Settings = PLUGIN, **table: object) -> Settings:
     return replace(settings, decks=Decks(**table))  # type: ignore[arg-type]  # by name
 
 
+# ---------------------------------------------------------------- the plugin's decks
+
+
+def test_a_tag_within_what_the_plugin_takes_for_the_frontmatter_is_no_tag_line() -> None:
+    text = "---\ntags: [flashcards/a]\n--- \n#flashcards/b\n---\nQ;; A"
+    assert [p.flashcard.topics for p in placed(text, PLUGIN)] == [("flashcards/a",)]
+
+
+def test_such_a_tag_is_the_deck_where_there_is_no_other() -> None:
+    text = "---\na: b\n--- \n#flashcards/b\n---\nQ;; A"
+    assert [p.flashcard.topics for p in placed(text, PLUGIN)] == [("flashcards/b",)]
+
+
 # ---------------------------------------------------------------- home
 
 

@@ -69,6 +69,19 @@ def test_only_the_plugin_insists_on_bare_dashes() -> None:
     assert document.lines[0] == "--- "
 
 
+def test_what_the_plugin_takes_for_the_frontmatter_has_headings_and_tags_for_obsidian() -> None:
+    text = "---\na: b\n--- \n# One\n#flashcards\n---\nQ:: A"
+    document, found = markdown.parse(written.source(text))
+    assert document.lines == ("",) * 6 + ("Q:: A",)
+    assert [(h.text, h.line) for h in document.headings] == [("One", 4)]
+    assert tags(text) == [("flashcards", 5)]
+    assert [(d.code, d.line, "down to line 6" in d.message) for d in found] == [("O209", 3, True)]
+
+
+def test_nothing_is_said_of_a_frontmatter_that_hides_no_text() -> None:
+    assert markdown.parse(written.source("---\na: b\n--- \n\n---\nQ:: A"))[1] == []
+
+
 @pytest.mark.parametrize(
     ("yaml", "obsidian", "plugin"),
     [
@@ -78,6 +91,7 @@ def test_only_the_plugin_insists_on_bare_dashes() -> None:
         ("tag: a", ("a",), ()),
         ("Tags: [a]", ("a",), ()),
         ('tags: ["#a"]', ("a",), ("a",)),
+        ('tags: "a\ufeff"', ("a",), ("a\ufeff",)),
     ],
 )
 def test_tags_as_obsidian_and_as_the_plugin_read_them(
@@ -95,6 +109,10 @@ def test_tags_are_what_obsidian_takes_for_tags() -> None:
         ("h-i_j", 1),
         ("日本", 1),
     ]
+
+
+def test_white_space_around_tags_is_what_it_is_for_javascript() -> None:
+    assert tags("\ufeff#a\ufeff#b\x85 x\x1c#c") == [("a", 1), ("b\x85", 1)]
 
 
 def test_there_are_no_tags_in_code() -> None:

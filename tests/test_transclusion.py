@@ -101,6 +101,11 @@ def test_a_document_is_shown_without_frontmatter_reviews_and_comments() -> None:
         assert hidden not in html
 
 
+def test_a_frontmatter_ends_where_it_ends_for_obsidian() -> None:
+    shown = body("![[cell]]", {"cell.md": "---\na: b\n--- \nOne\n\n---\n\nTwo\n"})
+    assert "One" in shown and "Two" in shown and "a: b" not in shown
+
+
 def test_a_section_ends_at_the_next_heading_that_is_as_high() -> None:
     assert body("![[cell#Nucleus]]", {"cell.md": CELL}) == (
         "<p>It holds the DNA.</p>\n<h3>Membrane</h3>\n<p>Two layers  of it.</p>"

@@ -61,9 +61,9 @@ class Outline:
 
     @cached_property
     def first(self) -> int:
-        """The first line after the frontmatter, 1-based."""
+        """The first line after the frontmatter as Obsidian delimits it, 1-based."""
         closing = markdown.frontmatter_end(self.lines)
-        return max(closing + 2 if closing else 1, self._document.content_line)
+        return closing + 2 if closing else 1
 
     def passage(self, subpath: str) -> Passage | None:
         """What `#heading`, `#heading#heading below`, `#^block` or nothing names."""
