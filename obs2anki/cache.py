@@ -286,8 +286,12 @@ class Cache:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=1, isolation_level=None)
-        # What a crash of the machine leaves behind need not be whole, only known as broken.
-        connection.execute("PRAGMA synchronous = OFF")
+        try:
+            # What a crash of the machine leaves behind need not be whole, only known as broken.
+            connection.execute("PRAGMA synchronous = OFF")
+        except BaseException:
+            connection.close()  # Windows removes no file that is open
+            raise
         return connection
 
 

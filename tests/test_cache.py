@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -377,6 +378,30 @@ def test_a_damaged_cache_is_begun_anew(tmp_path: Path, number: int, read: list[s
     read.clear()
     assert export(root, deck, caches) == whole
     assert read == [] or file.is_dir()
+
+
+@pytest.mark.parametrize("number", range(len(DAMAGES)))
+def test_a_damaged_cache_is_let_go_of(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Windows removes no file that is open.
+    shutil.copytree(DEMO, root := tmp_path / "v")
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    export(root, deck, caches)
+    (file,) = caches.iterdir()
+    DAMAGES[number](file)
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def connected(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+    export(root, deck, caches)
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_a_cache_folder_that_takes_no_files_is_done_without(tmp_path: Path) -> None:
