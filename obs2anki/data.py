@@ -483,6 +483,8 @@ class Delivery:
     """Bytes of what the destination holds now, where that can be said."""
     new_guids: frozenset[Guid] = frozenset()
     """Notes that the destination had not been given before."""
+    newer: int = 0
+    """Those of the changed notes whose time of change is later: Anki's import updates no other."""
 
 
 class Destination(Protocol):

@@ -136,9 +136,7 @@ class Report:
     def anki_updates(self) -> int:
         """How many notes an import overwrites in Anki: those that the ledger saw change."""
         delivery, round_ = self.outcome.delivery, self.outcome.round
-        if delivery is None or round_.ledger is None or not round_.remembers:
-            return 0
-        return delivery.changed
+        return delivery.newer if delivery is not None and round_.remembers else 0
 
     @property
     def place_of_ledger(self) -> Path:
@@ -411,11 +409,19 @@ def _renamings(report: Report, changed: int) -> Iterator[str]:
 def _updates(report: Report, changed: int) -> Iterator[str]:
     """What an import does about the notes that changed."""
     round_ = report.outcome.round
-    those, their = _those(changed, "changed note"), "its" if changed == 1 else "their"
-    if report.anki_updates:
+    those, updates = _those(changed, "changed note"), report.anki_updates
+    if updates:
+        some, their = f"{updates:,} of " if updates < changed else "", _their(updates)
         yield _filled(
-            f"Anki will update {those}: an import replaces {their} text, tags and spare fields, "
-            "your own edits too."
+            f"Anki will update {some}{those}: an import replaces {their} text, tags and spare "
+            "fields, your own edits too."
+        )
+        return
+    if round_.remembers:
+        yield _filled(
+            f"Anki will update none of them: no flashcard changed, only {_their(changed)} deck, the "
+            "vault's name, or what obs2anki makes of it. Of the cards that it has, Anki keeps its "
+            "own decks."
         )
         return
     if round_.ledger is not None:
@@ -626,6 +632,10 @@ def _count(number: int, noun: str, nouns: str = "") -> str:
 def _those(number: int, noun: str) -> str:
     """`the changed note`, `the 2 changed notes`."""
     return f"the {noun}" if number == 1 else f"the {number:,} {noun}s"
+
+
+def _their(number: int) -> str:
+    return "its" if number == 1 else "their"
 
 
 def _filled(text: str, first: str = "  ", rest: str = "  ") -> str:

@@ -338,6 +338,13 @@ def test_options_reach_the_deck(capsys: Capture, folder: Path) -> None:
     assert len(decks) == 4
 
 
+def test_other_decks_are_not_told_as_updates_for_anki(capsys: Capture, folder: Path) -> None:
+    oceans(folder)
+    run(["export", "sea"], capsys)
+    vault(folder / "sea", {"obs2anki.toml": '[decks]\nroot = "All"\n'})
+    assert "Anki will update none of them" in run(["export", "sea"], capsys).out
+
+
 # ---------------------------------------------------------------- forms of the output
 
 

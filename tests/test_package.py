@@ -183,7 +183,13 @@ def test_a_delivery_counts_what_was_added_changed_and_gone(tmp_path: Path) -> No
         note("new"),
     )
     expected = Delivery(
-        added=1, changed=3, gone=1, unchanged=1, written=True, new_guids=frozenset({Guid("new")})
+        added=1,
+        changed=3,
+        newer=1,
+        gone=1,
+        unchanged=1,
+        written=True,
+        new_guids=frozenset({Guid("new")}),
     )
     seen = Package(deck).compare(made)
     assert replace(seen, size=0) == expected

@@ -160,7 +160,7 @@ def first_paragraph(told: Outcome) -> list[str]:
 
 
 def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> None:
-    told = again(Delivery(3, 2, 2, 1204, written=True, size=5))
+    told = again(Delivery(3, 2, 2, 1204, written=True, size=5, newer=2))
     assert first_paragraph(told) == [
         "Notes since the last export: 3 added, 2 changed, 2 gone, 1,204 unchanged.",
         "  Anki will update the 2 changed notes: an import replaces their text, tags and spare",
@@ -170,11 +170,34 @@ def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> No
 
 
 def test_one_note_is_told_in_the_singular() -> None:
-    told = again(Delivery(changed=1, gone=1, written=True))
+    told = again(Delivery(changed=1, newer=1, gone=1, written=True))
     assert anki_does(told) == (
         "Anki will update the changed note: an import replaces its text, tags and spare fields, "
         "your own edits too. Anki keeps the note that is gone until you delete it."
     )
+
+
+def test_only_notes_with_a_later_time_of_change_are_updated() -> None:
+    told = again(Delivery(changed=3, newer=2, written=True))
+    assert report.of(told).anki_updates == 2
+    assert anki_does(told) == (
+        "Anki will update 2 of the 3 changed notes: an import replaces their text, tags and spare "
+        "fields, your own edits too."
+    )
+
+
+def test_notes_that_differ_in_what_is_no_content_are_not_updated() -> None:
+    told = again(Delivery(changed=2, written=True))
+    assert report.of(told).anki_updates == 0
+    assert anki_does(told) == (
+        "Anki will update none of them: no flashcard changed, only their deck, the vault's name, or "
+        "what obs2anki makes of it. Of the cards that it has, Anki keeps its own decks."
+    )
+
+
+def test_a_ledger_that_can_be_read_but_not_written_still_tells_what_changed() -> None:
+    told = again(Delivery(changed=1, newer=1, written=True), ledger=None)
+    assert anki_does(told).startswith("Anki will update the changed note")
 
 
 @pytest.fixture
@@ -281,7 +304,9 @@ def test_a_mass_change_with_one_cause_is_announced_as_that(
     notes: int, changed: int, told: bool
 ) -> None:
     renamed = (Renamed("A", "B/C", notes), Renamed("x.md", "y.md", 1))
-    lines = first_paragraph(again(Delivery(changed=changed, written=True), renamed=renamed))
+    lines = first_paragraph(
+        again(Delivery(changed=changed, newer=changed, written=True), renamed=renamed)
+    )
     cause = f"  {notes} notes changed only because the folder A is now B/C."
     assert (lines[1] == cause) is told
     assert "y.md" not in "".join(lines)
@@ -289,7 +314,7 @@ def test_a_mass_change_with_one_cause_is_announced_as_that(
 
 def test_a_document_that_was_renamed_is_called_that() -> None:
     lines = first_paragraph(
-        again(Delivery(changed=1, written=True), renamed=(Renamed("x.md", "z/y.md", 1),))
+        again(Delivery(changed=1, newer=1, written=True), renamed=(Renamed("x.md", "z/y.md", 1),))
     )
     assert lines[1] == "  1 note changed only because the document x.md is now z/y.md."
 
@@ -313,7 +338,7 @@ def test_the_first_export_tells_where_the_ledger_is(
 
 def test_programs_are_told_what_the_ledger_knows() -> None:
     told = again(
-        Delivery(changed=3, gone=2, written=True),
+        Delivery(changed=3, newer=3, gone=2, written=True),
         left=entries(2),
         renamed=(Renamed("A", "B", 3),),
     )

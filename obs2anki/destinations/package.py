@@ -155,9 +155,11 @@ def _difference(there: Contents | None, wanted: Contents) -> Delivery:
     added = frozenset(new).difference(old)
     unchanged = sum(old.get(guid) == note for guid, note in new.items())
     same_notes = len(old) == unchanged == len(new)
+    changed = len(new) - len(added) - unchanged
     return Delivery(
         added=len(added),
-        changed=len(new) - len(added) - unchanged,
+        changed=changed,
+        newer=sum(old[g][0] < new[g][0] for g in old.keys() & new.keys()) if changed else 0,
         gone=len(old) - (len(new) - len(added)),
         unchanged=unchanged,
         written=not (there and same_notes and there.but_for_notes == wanted.but_for_notes),
