@@ -395,6 +395,9 @@ class _Voice:
 
             told.append(syncing.line(what.synced, *how))
         _say((f"{_time()} {line}\n" for line in told if line is not None), sys.stdout)
+        if what.exported is not None:
+            word = report.on_the_ledger(what.exported, str(self._vault), news.first)
+            _say([f"{_time()} {word}\n"] if word else [], sys.stderr)
 
     def failed(self, error: Exception) -> None:
         try:

@@ -419,9 +419,9 @@ def _updates(report: Report, changed: int) -> Iterator[str]:
         return
     if round_.remembers:
         yield _filled(
-            f"Anki will update none of them: no flashcard changed, only {_their(changed)} deck, the "
-            "vault's name, or what obs2anki makes of it. Of the cards that it has, Anki keeps its "
-            "own decks."
+            f"Anki will update none of them: no flashcard changed, only {_their(changed)} deck, "
+            "the vault's name, or what obs2anki makes of it. Of the cards that it has, Anki keeps "
+            "its own decks."
         )
         return
     if round_.ledger is not None:
@@ -447,6 +447,34 @@ def _left(report: Report, wording: Wording) -> Iterator[str]:
             f"  obs2anki list {_argument(wording.vault)} --gone\n"
             "shows what has left, and how to find it in Anki."
         )
+
+
+def _forgotten(report: Report, wording: Wording) -> Iterator[str]:
+    """That the ledger of a deck seems to be lost."""
+    sentences, _, command = forgotten(report.outcome, wording.vault).partition("\n")
+    if sentences:
+        yield from (_filled(sentences, "", ""), command)
+
+
+def forgotten(outcome: Outcome, named: str) -> str:
+    """What to know where there was a deck, but no ledger; empty where nothing is missed.
+
+    A line, and a command below it. `named` is the vault as the user wrote it.
+    """
+    round_, delivery = outcome.round, outcome.delivery
+    if delivery is None or not delivery.gone or round_.ledger is None or round_.remembers:
+        return ""
+    if outcome.verdict is Verdict.PREVIEWED:
+        rebuild, source = "or rebuild it", _argument(str(round_.deck))
+    else:
+        rebuild = "or move the new one away and rebuild it"
+        source = "path/to/collection.anki2"
+    return (
+        "The deck was there, but no ledger. So nobody knows what became of "
+        f"{_count(delivery.gone, 'note')} that it held: a flashcard that was reworded is a new "
+        "note now. If the ledger was lost, bring it back (from git or a backup) and export again "
+        f"before you import the deck; {rebuild}:\n  obs2anki adopt {_argument(named)} {source}"
+    )
 
 
 def _ledger(report: Report, _: Wording) -> Iterator[str]:
@@ -609,12 +637,12 @@ Part = Callable[[Report, Wording], Iterator[str]]
 PARTS: dict[Verdict, tuple[Part, ...]] = {
     Verdict.WRITTEN: (
         *(_changes, _left, _table, _left_behind, _place, _large_and_online),
-        *(_ledger, _import, _advice),
+        *(_ledger, _forgotten, _import, _advice),
     ),
     Verdict.UNCHANGED: (_changes, _left, _table, _left_behind, _place, _ledger, _advice),
     Verdict.PREVIEWED: (
         *(_changes, _left, _table, _left_behind, _place, _large_and_online),
-        _advice,
+        *(_forgotten, _advice),
     ),
     Verdict.UP_TO_DATE: (_place,),
     Verdict.OUT_OF_DATE: (_changes, _left, _place),
@@ -722,6 +750,20 @@ def line(outcome: Outcome, changed: Sequence[str], seconds: float, first: bool) 
             added, updated, left = (f"{count:,}" for count in counts)
             return f"{deck}: {added} added, {updated} updated, {left} left {why}"
     return f"{deck} is up to date {why}" if first else None
+
+
+def on_the_ledger(outcome: Outcome, named: str, first: bool) -> str:
+    """What is to be known of the ledger after one round among many; mostly nothing.
+
+    `named` is the vault as the user wrote it, `first` says whether there was no good round before.
+    """
+    if first and outcome.round.ledger is None:
+        place = harmless(str(outcome.round.root / outcome.round.settings.ledger))
+        return (
+            f"The ledger {place} cannot be written, so nothing is remembered. "
+            "Give yourself the right to write there."
+        )
+    return forgotten(outcome, named)
 
 
 def took(changed: Sequence[str], seconds: float) -> str:

@@ -190,8 +190,8 @@ def test_notes_that_differ_in_what_is_no_content_are_not_updated() -> None:
     told = again(Delivery(changed=2, written=True))
     assert report.of(told).anki_updates == 0
     assert anki_does(told) == (
-        "Anki will update none of them: no flashcard changed, only their deck, the vault's name, or "
-        "what obs2anki makes of it. Of the cards that it has, Anki keeps its own decks."
+        "Anki will update none of them: no flashcard changed, only their deck, the vault's name, "
+        "or what obs2anki makes of it. Of the cards that it has, Anki keeps its own decks."
     )
 
 
@@ -243,6 +243,42 @@ def test_a_ledger_that_only_begins_knows_of_no_earlier_change() -> None:
     assert anki_does(told) == (
         "Anki will update none of them: the ledger begins with this export and knows of no "
         f"earlier change. {ALWAYS}"
+    )
+
+
+LOST = (
+    "The deck was there, but no ledger. So nobody knows what became of 2 notes that it held: a "
+    "flashcard that was reworded is a new note now. If the ledger was lost, bring it back (from "
+    "git or a backup) and export again before you import the deck; or "
+)
+MOVE = "move the new one away and rebuild it:\n  obs2anki adopt . path/to/collection.anki2"
+BEFORE = "rebuild it:\n  obs2anki adopt . deck.apkg"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "remedy"), [(Verdict.WRITTEN, MOVE), (Verdict.PREVIEWED, BEFORE)]
+)
+def test_a_ledger_that_was_lost_is_missed_where_the_deck_held_other_notes(
+    verdict: Verdict, remedy: str
+) -> None:
+    gone = Delivery(gone=2, written=True)
+    sentences, command = f"{LOST}{remedy}".split("\n")
+    told = said(again(gone, verdict=verdict, remembers=False))
+    assert sentences in " ".join(told.split())
+    assert f"\n{command}\n" in f"{told}\n"
+    for kept in (again(gone), again(Delivery(changed=2, written=True), remembers=False)):
+        assert "nobody knows" not in said(kept)
+
+
+def test_a_round_among_many_tells_of_the_ledger_what_it_must() -> None:
+    gone, same = Delivery(gone=2, written=True), Delivery(unchanged=1)
+    assert report.on_the_ledger(again(gone, remembers=False), ".", first=False) == LOST + MOVE
+    assert report.on_the_ledger(again(gone), "vault", first=True) == ""
+    unwritable = again(same, ledger=None)
+    assert report.on_the_ledger(unwritable, "vault", first=False) == ""
+    assert report.on_the_ledger(unwritable, "vault", first=True) == (
+        "The ledger vault/.obs2anki/ledger.jsonl cannot be written, so nothing is remembered. "
+        "Give yourself the right to write there."
     )
 
 
