@@ -21,7 +21,19 @@ from pathlib import Path
 
 from msgspec import structs
 
-from obs2anki import build, check, extract, harvest, ledger, markdown, plan, settings, vault, yields
+from obs2anki import (
+    build,
+    check,
+    extract,
+    harvest,
+    ledger,
+    markdown,
+    plan,
+    report,
+    settings,
+    vault,
+    yields,
+)
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
 from obs2anki.diagnostics import RULES, Obs2ankiError
 from obs2anki.settings import Settings
@@ -58,6 +70,8 @@ class Checked:
     documents: int
     """How many were looked at."""
     diagnostics: tuple[Diagnostic, ...]
+    separator: str | None = None
+    """What looks like a separator above many of the reviews that belong to no flashcard."""
 
 
 def only_infos(checked: Iterable[Checked]) -> bool:
@@ -124,7 +138,15 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
     more = check.heeded(_more(contents, planned, in_force, named), in_force.check)
     told = [one for one in (*planned.diagnostics, *more) if _concerns(one, named)]
     documents = len(contents.sources) + len(contents.ignored)
-    return Checked(root, contents.name, documents, tuple(sorted(told, key=_place)))
+    separator = report.likely_separator(planned, in_force, ("orphan", "no-separator"))
+    orphans = any(one.code == "O401" for one in told)
+    return Checked(
+        root,
+        contents.name,
+        documents,
+        tuple(sorted(told, key=_place)),
+        separator if orphans else None,
+    )
 
 
 def _concerns(found: Diagnostic, named: Named) -> bool:
@@ -192,6 +214,8 @@ def summary(checked: Sequence[Checked]) -> Iterator[str]:
         codes = Counter(d.code for one in checked for d in one.diagnostics)
         rows = [(f"  {code}", RULES[code].title, f"{n:,}") for code, n in codes.most_common()]
         yield from columns(rows, right=[2])
+    for separator in dict.fromkeys(one.separator for one in checked if one.separator is not None):
+        yield from ("", *report.to_name(separator))
 
 
 def as_json(checked: Sequence[Checked], seen: Callable[[Path], str]) -> str:

@@ -44,7 +44,7 @@ RULES: dict[str, Rule] = {
         W_,
         "settings elsewhere",
         "This folder has no spaced-repetition settings, but {0} has.",
-        "Did you mean: obs2anki export {0}",
+        "Did you mean {0}?",
     ),
     "O102": Rule(
         W_,
@@ -79,7 +79,7 @@ RULES: dict[str, Rule] = {
     "O107": Rule(
         W_,
         "unusable app.json",
-        "Obsidian's own settings cannot be used: {0}",
+        "{0} So Obsidian's own settings do not count.",
         "Until they are mended, line breaks and attachments are as in a new vault.",
     ),
     "O108": Rule(
@@ -111,7 +111,7 @@ RULES: dict[str, Rule] = {
         W_,
         "broken frontmatter",
         "The frontmatter is not valid YAML: {0}.",
-        "Until it is mended its tags and deck do not count, in Obsidian or here.",
+        "Mend that line: text with a : or # in it, or a bracket, stands in quotes. Until then its tags and deck do not count, in Obsidian or here.",
     ),
     "O204": Rule(
         W_,
@@ -135,7 +135,7 @@ RULES: dict[str, Rule] = {
         W_,
         "unclosed code block",
         "This code block is never closed, so nothing below it is a flashcard of its own.",
-        "Close it with {0} on a line of its own.",
+        "Close it with {0} on a line of its own. If this line was to close one, look further up for a fence that is missing or indented.",
     ),
     "O208": Rule(
         W_,
@@ -159,8 +159,8 @@ RULES: dict[str, Rule] = {
     "O302": Rule(
         W_,
         "card discarded by a separator",
-        "The separator {0} in this line makes a flashcard of this line alone; the multi-line flashcard around it, which begins in line {1}, is lost.",
-        "Put the separator into `code` or write it otherwise, as in the plugin.",
+        "The separator {0} in this line makes a flashcard of this line alone; the flashcard around it, which begins in line {1}, is lost.",
+        "Put the separator into `code` or write it otherwise, as in the plugin. If the line is a flashcard, put a blank line above it.",
     ),
     "O303": Rule(
         W_,

@@ -13,9 +13,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 from msgspec import structs
@@ -30,12 +31,13 @@ from obs2anki.data import (
     Diagnostic,
     LeftBehind,
     Note,
+    Plan,
     Planned,
     Severity,
     VaultPath,
 )
 from obs2anki.schedule import LONGEST_INTERVAL
-from obs2anki.settings import Problem
+from obs2anki.settings import Problem, Settings
 from obs2anki.terminal import columns, harmless, painted
 from obs2anki.yields import CAUSES, REMEDIES
 
@@ -182,7 +184,7 @@ def of(outcome: Outcome) -> Report:
         left_behind=_causes(plan.left_behind),
         left_documents=len({item.path for item in plan.left_behind}),
         skipped=_reasons(outcome),
-        likely_separator=_likely_separator(outcome),
+        likely_separator=likely_separator(plan, outcome.round.settings),
         advice=(*_backlog(decks), *_maximum_interval(outcome, new), *_fsrs(new, today)),
     )
 
@@ -262,16 +264,17 @@ def _reasons(outcome: Outcome) -> tuple[Reason, ...]:
     return tuple(Reason(reason, n, first[reason]) for reason, n in counted.most_common())
 
 
-def _likely_separator(outcome: Outcome) -> str | None:
-    """The separator that is missing, if many reviews have lost their flashcards."""
-    plan, grammar = outcome.round.plan, outcome.round.settings.grammar
-    orphans = [item for item in plan.left_behind if item.cause == "orphan"]
+def likely_separator(
+    plan: Plan, in_force: Settings, causes: Collection[str] = ("orphan",)
+) -> str | None:
+    """The separator that is missing, if many reviews were left behind for one of these causes."""
+    orphans = [item for item in plan.left_behind if item.cause in causes]
     left = sum(item.reviews for item in plan.left_behind)
     kept = sum(r is not None for p in plan.planned for r in p.flashcard.reviews)
     if sum(item.reviews for item in orphans) <= ORPHAN_SHARE * (left + kept):
         return None
-    in_force = {separator for separator, _ in grammar.inline}
-    return _separator(item for item in orphans if item.separator not in in_force)
+    known = {separator for separator, _ in in_force.grammar.inline}
+    return _separator(item for item in orphans if item.separator not in known)
 
 
 # ---------------------------------------------------------------- advice, when it applies
@@ -539,13 +542,17 @@ def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
         # A remedy of several lines is there to be copied; what a vault adds to it has one.
         yield from (f"    {harmless(line)}" for line in cause.remedy.split("\n"))
     if report.likely_separator is not None:
-        yield (
-            f"  Many of these reviews stand below a line with {report.likely_separator} in it. "
-            "If that is your separator,\n"
-            "  write in obs2anki.toml:\n"
-            "    [grammar]\n"
-            f"    {_key_of(report.likely_separator)} = {_quoted(report.likely_separator)}"
-        )
+        yield from (f"  {line}" for line in to_name(report.likely_separator))
+
+
+def to_name(separator: str) -> Iterator[str]:
+    """What to do about a separator that stands above many reviews, and is not in force."""
+    yield (
+        f"Many of these reviews stand below a line with {harmless(separator)} in it. "
+        "If that is your separator,"
+    )
+    yield from ("write in obs2anki.toml:", "  [grammar]")
+    yield f"  {_key_of(separator)} = {_quoted(separator)}"
 
 
 def _nothing(report: Report, wording: Wording) -> Iterator[str]:
@@ -553,7 +560,7 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
     yield f"No flashcards were found in {harmless(wording.vault)}, so no deck was written."
     for reason in report.skipped:
         yield (
-            f"  {_count(reason.documents, 'document')}: {reason.reason}, "
+            f"  {_count(reason.documents, 'document')}: {reason.reason.removesuffix('.')}, "
             f"for example {wording.place(reason.path)}"
         )
         if reason.reason == CAUSES["no-tag"]:
@@ -787,11 +794,16 @@ def worth_a_line(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
 
 
 def findings(diagnostics: Iterable[Diagnostic], wording: Wording, colour: bool) -> Iterator[str]:
-    """Each finding on a line, `path:line:column: CODE sentence`, its remedy below."""
-    for found in diagnostics:
-        code = painted(found.code, found.severity) if colour else found.code
-        place = f"{wording.place(found.path, found.line)}:{found.column}"
-        yield f"{place}: {code} {harmless(found.message)}"
+    """Each finding on a line, `path:line:column: CODE sentence`, its remedy below.
+
+    Of several in a row with one remedy, it stands below the last: in a large vault there may be
+    hundreds.
+    """
+    for _, alike in groupby(diagnostics, lambda found: (found.code, found.hint)):
+        for found in alike:
+            code = painted(found.code, found.severity) if colour else found.code
+            place = f"{wording.place(found.path, found.line)}:{found.column}"
+            yield f"{place}: {code} {harmless(found.message)}"
         yield from (f"    {line}" for line in _remedy(found))
 
 

@@ -605,6 +605,14 @@ def test_a_finding_is_a_line_and_a_remedy() -> None:
     ]
 
 
+def test_findings_in_a_row_that_have_one_remedy_share_it() -> None:
+    first, other = finding(Severity.WARNING), finding(Severity.WARNING, "O402")
+    said = list(report.findings([first, first, other, first], HERE, colour=False))
+    remedy = "    Do this."
+    assert [line == remedy for line in said] == [False, False, True, False, True, False, True]
+    assert len(list(report.workflow_commands([first, first], HERE))) == 2
+
+
 def test_what_is_to_be_pasted_stands_on_lines_of_its_own() -> None:
     found = [diagnostics.at("O204", VaultPath("a.md"), 3)]
     toml = ["[grammar]", 'mend = ["html-comments"]']

@@ -302,7 +302,7 @@ def test_settings_of_a_folder_below_are_offered_not_used(tmp_path: Path) -> None
     found, said = vault.find_settings(tmp_path)
     assert found == settings.WITHOUT_PLUGIN
     assert [one.code for one in said] == ["O101"]
-    assert f"Did you mean: obs2anki export '{tmp_path}/docs/my vault'" in said[0].hint
+    assert f"Did you mean '{tmp_path}/docs/my vault'?" in said[0].hint
 
 
 def test_settings_of_a_folder_above_are_offered_not_used(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_settings_of_a_folder_above_are_offered_not_used(tmp_path: Path) -> None
     found, said = vault.find_settings(tmp_path / "a/b")
     assert not found.plugin
     assert [(one.code, one.hint) for one in said] == [
-        ("O101", f"Did you mean: obs2anki export {tmp_path.resolve()}")
+        ("O101", f"Did you mean {tmp_path.resolve()}?")
     ]
 
 
