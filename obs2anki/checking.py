@@ -106,7 +106,10 @@ def _inside(root: Path, path: Path) -> VaultPath:
     """A path as the vault writes it; a link stands where it is, not where it leads."""
     real = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
     inside = real.relative_to(root).as_posix()
-    return VaultPath(unicodedata.normalize("NFC", os.fsencode(inside).decode(errors="replace")))
+    try:
+        return VaultPath(unicodedata.normalize("NFC", os.fsencode(inside).decode()))
+    except UnicodeDecodeError:
+        return VaultPath(vault.spelled(inside))
 
 
 # ---------------------------------------------------------------- one vault

@@ -597,7 +597,7 @@ class _Listing:
         folder = entry.is_dir(follow_symlinks=False)
         document = _is_document(disk) and not folder
         if _unicode(entry.name) is None:
-            shown = ascii(os.fsencode(disk).decode(errors="surrogateescape"))[1:-1]
+            shown = spelled(disk)
             self.tell("O108", VaultPath(shown), shown, document=document)
             return False
         if entry.is_symlink():
@@ -658,6 +658,11 @@ def _is_document(name: str) -> bool:
 def _vault_path(disk: str) -> VaultPath:
     """A path as we write it: NFC."""
     return VaultPath(unicodedata.normalize("NFC", _unicode(disk) or disk))
+
+
+def spelled(disk: str) -> str:
+    r"""A path of the disk that is not Unicode, as findings write it: `caf\udce9.md`."""
+    return ascii(os.fsencode(disk).decode(errors="surrogateescape"))[1:-1]
 
 
 def _unicode(disk: str) -> str | None:

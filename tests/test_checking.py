@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -228,6 +230,17 @@ def test_a_link_is_checked_where_it_stands(folder: Path) -> None:
     (folder / "v/b.md").symlink_to("a/x.md")
     root, wanted = (folder / "v").resolve(), Named(frozenset({VaultPath("b.md")}))
     assert checking.by_vault([folder / "v/b.md"]) == {root: wanted}
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
+def test_a_name_that_is_not_unicode_is_told_where_it_is_named(
+    folder: Path, capsys: Capture
+) -> None:
+    written(folder / "v", {"a.md": "Q;; A"})
+    name = os.fsdecode(b"v/caf\xe9.md")
+    Path(name).write_text("R;; B")
+    done = run(["check", name], capsys)
+    assert (done.code, "O108" in done.err) == (1, True)
 
 
 def test_a_name_that_is_not_normal_is_found(folder: Path, capsys: Capture) -> None:
