@@ -217,8 +217,10 @@ def summary(checked: Sequence[Checked]) -> Iterator[str]:
         codes = Counter(d.code for one in checked for d in one.diagnostics)
         rows = [(f"  {code}", RULES[code].title, f"{n:,}") for code, n in codes.most_common()]
         yield from columns(rows, right=[2])
-    for separator in dict.fromkeys(one.separator for one in checked if one.separator is not None):
-        yield from ("", *report.to_name(separator))
+    for one in checked:
+        if one.separator is not None:
+            orphans = sum(found.code == "O401" for found in one.diagnostics)
+            yield from ("", *report.to_name(one.separator, orphans))
 
 
 def as_json(checked: Sequence[Checked], seen: Callable[[Path], str]) -> str:

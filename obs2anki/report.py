@@ -542,15 +542,14 @@ def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
         # A remedy of several lines is there to be copied; what a vault adds to it has one.
         yield from (f"    {harmless(line)}" for line in cause.remedy.split("\n"))
     if report.likely_separator is not None:
-        yield from (f"  {line}" for line in to_name(report.likely_separator))
+        lines = to_name(report.likely_separator, reviews)
+        yield from (f"  {line}" for line in lines)
 
 
-def to_name(separator: str) -> Iterator[str]:
-    """What to do about a separator that stands above many reviews, and is not in force."""
-    yield (
-        f"Many of these reviews stand below a line with {harmless(separator)} in it. "
-        "If that is your separator,"
-    )
+def to_name(separator: str, reviews: int) -> Iterator[str]:
+    """What to do about what looks like a separator above many of so many reviews."""
+    these = "This review stands" if reviews == 1 else "Many of these reviews stand"
+    yield (f"{these} below a line with {harmless(separator)} in it. If that is your separator,")
     yield from ("write in obs2anki.toml:", "  [grammar]")
     yield f"  {_key_of(separator)} = {_quoted(separator)}"
 

@@ -149,12 +149,15 @@ def test_many_findings_are_summed_up_by_code(folder: Path, capsys: Capture) -> N
 def test_reviews_below_another_separator_name_it(folder: Path, capsys: Capture, kept: str) -> None:
     written(folder / "v", {"a.md": f"{kept}q => a\n<!--SR:!2024-04-12,14,232-->\n"})
     said = (
-        "\n\nMany of these reviews stand below a line with => in it. If that is your separator,\n"
+        "\n\nThis review stands below a line with => in it. If that is your separator,\n"
         'write in obs2anki.toml:\n  [grammar]\n  single_line = "=>"\n'
     )
     assert said in run(["check", "v"], capsys).out
+    text = (folder / "v/a.md").read_text()
+    (folder / "v/a.md").write_text(f"{text}\n{text}")
+    assert "Many of these reviews stand below a line with =>" in run(["check", "v"], capsys).out
     (folder / "v/obs2anki.toml").write_text('[grammar]\nsingle_line = "=>"\n')
-    assert "Many" not in run(["check", "v"], capsys).out
+    assert "=>" not in run(["check", "v"], capsys).out
 
 
 def test_a_ledger_that_cannot_be_read_stops_only_the_check_of_a_vault(
