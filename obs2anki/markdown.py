@@ -33,11 +33,13 @@ SR_CALLOUT = "> [!sr|card-metadata]"
 
 # Obsidian's tag characters: no white space, no punctuation but - _ and /, not digits alone.
 _TAG_CHARACTER = rf"[^{SPACE}\u2000-\u206f\u2e00-\u2e7f'!\"#$%&()*+,.:;<=>?@^`{{|}}~\[\]\\]"
-_TAG = re.compile(rf"(?<![^{SPACE}])#({_TAG_CHARACTER}+)")
+# One may follow directly on another.
+_TAGS = re.compile(rf"(?<![^{SPACE}])(?:#{_TAG_CHARACTER}+)+")
 _WHOLE_TAG = re.compile(rf"#({_TAG_CHARACTER}+)")
 _BETWEEN_TAGS = re.compile(f"[,{SPACE}]+")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)$")
+_HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _FOOTNOTE = re.compile(r"\[\^\d+\]")
 _BLOCK_ID = re.compile(r"\^[a-zA-Z0-9-]+")
 _OPENING = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?:\[[^\]\n]\]\s+)?")
@@ -222,11 +224,25 @@ def _title(text: str) -> str:
 
 
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    spans = _code_spans(line) if "`" in line else ()
-    for match in _TAG.finditer(line):
-        in_code = any(start <= match.start() < end for start, end in spans)
-        if not in_code and not match[1].isdecimal():
-            yield Tag(match[1], number)
+    hidden = _code_spans(line) if "`" in line else ()
+    if "<" in line:
+        hidden += _html_spans(line)
+    for match in _TAGS.finditer(line):
+        if any(start <= match.start() < end for start, end in hidden):
+            continue
+        for name in match[0][1:].split("#"):
+            if not name.isdecimal():
+                yield Tag(name, number)
+
+
+def _html_spans(line: str) -> tuple[tuple[int, int], ...]:
+    """Where HTML comments and tags stand, such as `<mark style="background: #ffb86c">`."""
+    spans = [match.span() for match in _HTML_TAG.finditer(line)]
+    at = line.find("<!--")
+    while at >= 0 and (close := line.find("-->", at + 4)) >= 0:
+        spans.append((at, close))
+        at = line.find("<!--", close)
+    return tuple(spans)
 
 
 def _code_spans(line: str) -> tuple[tuple[int, int], ...]:

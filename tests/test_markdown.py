@@ -120,6 +120,22 @@ def test_there_are_no_tags_in_code() -> None:
     assert tags(text) == [("d", 1), ("h", 12), ("i", 12)]
 
 
+def test_there_are_no_tags_in_html_tags_and_comments() -> None:
+    text = (
+        '<mark style="color: #abc"> #a </mark> <!-- #b --> #c <!-- x --> #d < #e\n<!-- #f\n#g -->'
+    )
+    assert tags(text) == [("a", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 2), ("g", 3)]
+
+
+def test_a_tag_may_follow_on_another() -> None:
+    assert tags("#a#b/c #d/#1#e ##f x#g#h") == [
+        ("a", 1),
+        ("b/c", 1),
+        ("d/", 1),
+        ("e", 1),
+    ]
+
+
 def test_headings_are_those_outside_code() -> None:
     text = "# One #\n```\n# no\n```\n###### Six[^1]\n####### seven\n#none\n   ## Two ##"
     assert [(h.level, h.text, h.line) for h in written.document(text).headings] == [
