@@ -82,6 +82,9 @@ PATIENCE = 2.0
 Stamp = NewType("Stamp", tuple[int, int, int])
 """What the disk says of a file: size, last change of its content, last change of its entry."""
 
+FRESH = -1
+"""In a stamp, in place of the last change of the entry: another change may not show in it yet."""
+
 Stamps = Mapping[str, Stamp]
 """The files that count, by path: below the vault, or absolute if they lie elsewhere."""
 
@@ -193,7 +196,7 @@ def scan(root: Path, own: Iterable[Path] = ()) -> dict[str, Stamp]:
     `own` are the files that a round writes, deck and ledger, each with its absolute path.
     Raises OSError where the vault itself cannot be listed.
     """
-    outputs = {str(file) for file in own}
+    outputs, now = {str(file) for file in own}, time.time_ns()
     real, top = Path(os.path.realpath(root)), str(root)
     found: dict[str, Stamp] = {}
     with os.scandir(root):  # else a vault that is not there would be an empty one
@@ -207,7 +210,7 @@ def scan(root: Path, own: Iterable[Path] = ()) -> dict[str, Stamp]:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(path)
                 elif not entry.is_symlink():
-                    found[path] = _stamp(entry.stat())
+                    found[path] = lasting(_stamp(entry.stat()), now)
                 elif (inner := _followed(entry.path, real, followed, found, path)) is not None:
                     folders.append(inner)
             except OSError:  # it has just gone
@@ -216,8 +219,24 @@ def scan(root: Path, own: Iterable[Path] = ()) -> dict[str, Stamp]:
         found.pop(_relative(path, str(real)), None)
     for path in (*(f for f in SETTINGS if f != vault.OURS), *outputs):
         if (stamp := stamp_of(real / path)) is not None:
-            found[path] = stamp
+            found[path] = stamp if path in outputs else lasting(stamp, now)
     return found
+
+
+def lasting(stamp: Stamp, now: int) -> Stamp:
+    """A stamp, marked if the next change of the file may leave it as it is; `now` in nanoseconds.
+
+    FAT counts time by 2 seconds, others by one: of two saves within that only the first would be
+    seen. A marked stamp becomes another one by itself, and what is read then is all there is.
+    """
+    size, content, entry = stamp
+    if content % SECOND or entry % SECOND or abs(now - max(content, entry)) >= vault.SETTLED:
+        return stamp
+    return Stamp((size, content, FRESH))
+
+
+SECOND = 1_000_000_000
+"""Nanoseconds. A file system that counts in fractions is seldom met at a whole one."""
 
 
 def _relative(path: str, root: str) -> str:
@@ -244,7 +263,7 @@ def _followed(
     if not Path(target).is_relative_to(root):
         return None
     if not stat.S_ISDIR(Path(target).stat().st_mode):
-        found[path] = _stamp(Path(target).stat())
+        found[path] = lasting(_stamp(Path(target).stat()), time.time_ns())
         return None
     hidden = any(part.startswith(".") for part in Path(target).relative_to(root).parts)
     if not hidden or target in followed:
@@ -520,6 +539,14 @@ class Watch:
     woken: bool = False
     took: float = 0.0
     """Seconds of the last look."""
+    fresh: bool = False
+    """Whether a stamp of the last look is marked."""
+
+    @property
+    def usual(self) -> float:
+        """Seconds between two looks if nothing wakes the loop."""
+        usual = self.waker.usual
+        return min(usual, vault.SETTLED / SECOND) if self.fresh else usual
 
     def run(self) -> NoReturn:
         """Follow the vault until a signal ends the process.
@@ -565,6 +592,7 @@ class Watch:
         if seen is None:
             self.wait_for_vault()
             return
+        self.fresh = any(stamp[2] == FRESH for stamp in seen.values())
         now = self.clock()
         self.vigil = self.vigil.looked(now, seen)
         if self.vigil.is_due(now, self.day_of()):
@@ -586,7 +614,7 @@ class Watch:
 
     def pause(self, now: float) -> None:
         """Wait until it is worth to look again."""
-        until = self.vigil.next_look(now, max(self.waker.usual, SHARE * self.took))
+        until = self.vigil.next_look(now, max(self.usual, SHARE * self.took))
         if self.vigil.moving is not None:
             self.rest(max(0.0, until - now))
             return

@@ -237,6 +237,48 @@ def test_only_what_may_change_a_deck_wakes_the_loop(path: str, wakes: bool) -> N
     assert watch.matters(str(Path("/v", path)), "/v") is wakes
 
 
+# ---------------------------------------------------------------- clocks that count in seconds
+
+SAVED = 1_800_000_000 * watch.SECOND
+
+
+@pytest.mark.parametrize(
+    ("content", "entry", "later", "marked"),
+    [
+        (SAVED, SAVED, 0, True),
+        (SAVED, SAVED, 1_999_999_999, True),
+        (SAVED, SAVED, 2_000_000_000, False),
+        (SAVED - 9 * watch.SECOND, SAVED, 1, True),
+        (SAVED + 1, SAVED, 1, False),
+        (SAVED, SAVED + 1, 1, False),
+        (SAVED + 90 * watch.SECOND, SAVED, 0, False),
+    ],
+)
+def test_a_stamp_is_marked_as_long_as_a_save_may_not_show_in_it(
+    content: int, entry: int, later: int, marked: bool
+) -> None:
+    stamp = Stamp((7, content, entry))
+    seen = watch.lasting(stamp, SAVED + later)
+    assert seen == (Stamp((7, content, watch.FRESH)) if marked else stamp)
+
+
+def test_a_second_save_that_shows_in_no_stamp_comes_out_right(world: World) -> None:
+    loop = world.watch()
+
+    def coarse(root: Path, own: Iterable[Path]) -> dict[str, Stamp]:
+        now = SAVED + int(world.now * watch.SECOND)
+        return scan(root, own) | {"a.md": watch.lasting(Stamp((5, SAVED, SAVED)), now)}
+
+    loop.look_at = coarse
+    steps(loop, world, 1)
+    (world.root / "a.md").write_text("#flashcards\n\nQ::B")
+    steps(loop, world, 4)
+    assert world.verdicts == [Verdict.WRITTEN, Verdict.WRITTEN]
+    assert world.news[-1].changed == ("a.md",)
+    steps(loop, world, 90)
+    assert world.rounds == 2
+
+
 # ---------------------------------------------------------------- the loop, in a world of its own
 
 
