@@ -224,15 +224,17 @@ def _title(text: str) -> str:
 
 
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    hidden = _code_spans(line) if "`" in line else ()
+    spans = _code_spans(line) if "`" in line else ()
     if "<" in line:
-        hidden += _html_spans(line)
+        spans = tuple(sorted((*spans, *_html_spans(line))))
+    passed = hidden = 0  # spans that begin before the place, and up to where they reach
     for match in _TAGS.finditer(line):
-        if any(start <= match.start() < end for start, end in hidden):
-            continue
-        for name in match[0][1:].split("#"):
-            if not name.isdecimal():
-                yield Tag(name, number)
+        while passed < len(spans) and spans[passed][0] <= match.start():
+            hidden = max(hidden, spans[passed][1])
+            passed += 1
+        if match.start() >= hidden:
+            names = match[0][1:].split("#")
+            yield from (Tag(name, number) for name in names if not name.isdecimal())
 
 
 def _html_spans(line: str) -> tuple[tuple[int, int], ...]:

@@ -127,6 +127,11 @@ def test_there_are_no_tags_in_html_tags_and_comments() -> None:
     assert tags(text) == [("a", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 2), ("g", 3)]
 
 
+@pytest.mark.parametrize("between", ["`x` ", "<b> ", "<!-- x --> "])
+def test_a_line_may_hold_many_tags_between_what_holds_none(between: str) -> None:
+    assert tags(f"{between}#a " * 20_000) == [("a", 1)] * 20_000
+
+
 def test_a_tag_may_follow_on_another() -> None:
     assert tags("#a#b/c #d/#1#e ##f x#g#h") == [
         ("a", 1),
