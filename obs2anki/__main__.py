@@ -21,12 +21,16 @@ def main() -> NoReturn:
         with suppress(OSError):  # nobody reads it, or the disk is full: the command knows more
             print(f"obs2anki {__version__}", flush=True)
             sys.exit(0)
+    from obs2anki.stopping import Stopped, heed
+
+    heed()
     try:
         from obs2anki import cli
-    except KeyboardInterrupt:  # from then on the command itself hears it
+
+        cli.main()
+    except Stopped as stopped:  # before the command was there to say so
         print("Stopped.", file=sys.stderr)
-        sys.exit(130)
-    cli.main()
+        sys.exit(stopped.code)
 
 
 if __name__ == "__main__":

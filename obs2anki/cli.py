@@ -27,11 +27,10 @@ import typer
 
 from obs2anki import __version__, settings
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.stopping import STOPPED, Stopped
 from obs2anki.terminal import Waiting, columns, harmless, wants_colour
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from obs2anki import build, watch
     from obs2anki.data import Diagnostic
     from obs2anki.deeds import Changes
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from obs2anki.syncing import Session, Synced
 
 DONE, FINDINGS, IMPOSSIBLE, BUG = 0, 1, 2, 3
-STOPPED = 128
-"""Plus the number of the signal, as shells count."""
 PIPE_CLOSED = STOPPED + 13
 
 app = typer.Typer(
@@ -877,14 +874,6 @@ def _say(pieces: Iterable[str], stream: TextIO) -> None:
 # ---------------------------------------------------------------- the ends of a run
 
 
-class Stopped(BaseException):
-    """The run ends here, for a reason that is no error; files in the making are removed."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 def main() -> NoReturn:
     """Run the command of `sys.argv` and end the process with its exit code."""
     # One run makes millions of small values and hardly a cycle among them: looking for cycles
@@ -897,10 +886,6 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             # Vaults hold every script, whatever the locale says.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
     # What holds itself and is frozen is never freed: to free a large plan, value by value, took
     # a tenth of the time of an export, and the system takes all of it back at once.
     made: list[object] = []
@@ -911,12 +896,6 @@ def main() -> NoReturn:
         code = stopped.code
     gc.freeze()
     sys.exit(code)
-
-
-def _stop(number: int, _: FrameType | None) -> None:
-    """Unwind, so that every `finally` on the way up is run."""
-    signal.signal(number, signal.SIG_IGN)  # once is enough: the clean-up is not to be stopped
-    raise Stopped(STOPPED + number)
 
 
 def run(arguments: Sequence[str], keep: Callable[[object], None] | None = None) -> int:

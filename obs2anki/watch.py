@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from pathlib import Path
@@ -29,10 +27,9 @@ from typing import TYPE_CHECKING, NewType, NoReturn, Protocol
 from obs2anki import build, vault
 from obs2anki.data import Diagnostic
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.stopping import undisturbed
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver
 
@@ -736,33 +733,3 @@ def _with_own(before: Stamps, own: Iterable[Path], root: Path) -> Stamps:
     visible = {_relative(path, real) for path in written}
     kept = {path: stamp for path, stamp in before.items() if path not in visible | written.keys()}
     return kept | {path: stamp for path, stamp in written.items() if stamp is not None}
-
-
-# ---------------------------------------------------------------- signals
-
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM wait for a moment: a deck and its ledger belong together."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals come to the main thread only
-        return
-    came: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        came.append(number)
-
-    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    usual = {number: signal.getsignal(number) for number in numbers}
-    held = {number: handler for number, handler in usual.items() if callable(handler)}
-    for number in held:
-        signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])

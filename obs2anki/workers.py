@@ -22,12 +22,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from obs2anki import stopping
+
 Told = TypeVar("Told")
 """What another process tells of a piece."""
 Item = TypeVar("Item")
 """One of the results that a piece comes to."""
-
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 AHEAD = 2
 """Pieces that another process has at a time: one at work, one to go on with."""
@@ -146,7 +146,7 @@ def _held_back() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    numbers = {getattr(signal, name) for name in SIGNALS if hasattr(signal, name)}
+    numbers = stopping.numbers()
     usual = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         resource_tracker.ensure_running()  # each process needs it, and it lets signals through
@@ -158,9 +158,8 @@ def _held_back() -> Iterator[None]:
 
 def _work(pipe: Connection) -> None:
     """In a process of its own: make what is asked for until nobody asks any more."""
-    for name in SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in stopping.numbers():
+        signal.signal(number, signal.SIG_IGN)
     gc.disable()
     try:
         work = pipe.recv()()

@@ -91,7 +91,7 @@ def child(
 ) -> subprocess.Popen[str]:
     """A command in a process of its own, in `folder`; `before` is Python that runs first."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\n"
-    code += "from obs2anki.cli import main; main()"
+    code += "from obs2anki.__main__ import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,

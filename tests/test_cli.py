@@ -173,19 +173,6 @@ def test_a_variable_says_where_the_cache_lies_or_that_there_is_none(
     assert (folder / "here").exists() is (named == "here")
 
 
-def test_ctrl_c_while_the_command_is_loaded_is_one_line_too(folder: Path) -> None:
-    loading = (
-        "import signal\n"
-        "class Finder:\n"
-        "    def find_spec(self, name, *_):\n"
-        "        if name == 'typer':\n"
-        "            signal.raise_signal(signal.SIGINT)\n"
-        "sys.meta_path.insert(0, Finder())\n"
-        "from obs2anki.__main__ import main; main()"
-    )
-    assert ended(child(["config", "."], folder, loading)) == Ended(130, "", "Stopped.\n")
-
-
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [

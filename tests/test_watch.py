@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -553,31 +552,6 @@ def test_where_the_system_ceases_to_watch_it_is_said_and_polled(world: World) ->
 def test_a_vault_that_is_not_there_at_the_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Obs2ankiError, match="There is no folder"):
         watch.Watch(tmp_path / "typo", World(tmp_path).once, World(tmp_path), watch.Poll()).run()
-
-
-def test_a_signal_waits_until_deck_and_ledger_belong_together() -> None:
-    came: list[int] = []
-    usual = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
-    try:
-        with watch.undisturbed():
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert came == []
-        assert came == [signal.SIGTERM]
-    finally:
-        signal.signal(signal.SIGTERM, usual)
-
-
-def test_a_round_in_another_thread_holds_no_signal() -> None:
-    done: list[bool] = []
-
-    def in_thread() -> None:
-        with watch.undisturbed():
-            done.append(True)
-
-    thread = threading.Thread(target=in_thread)
-    thread.start()
-    thread.join()
-    assert done
 
 
 # ---------------------------------------------------------------- the loop, and an Anki
