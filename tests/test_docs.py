@@ -718,3 +718,18 @@ def mentioned(pages: Iterable[Path]) -> set[str]:
 
 def test_no_page_speaks_of_a_finding_that_there_is_not() -> None:
     assert mentioned(PAGES) <= set(RULES)
+
+
+# ---------------------------------------------------------------- the rooms
+
+
+def test_the_map_of_the_rooms_is_the_house() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    _, _, rest = text.partition("## The rooms")
+    plan = rest.split("```")[1]
+    named = re.findall(r"^ *(\w+)  *\S", plan, re.MULTILINE)
+    house = ROOT / "obs2anki"
+    modules = {file.stem for file in house.rglob("*.py") if not file.stem.startswith("__")}
+    packages = {file.parent.name for file in house.glob("*/__init__.py")}
+    apart = {"data", "diagnostics"}  # the sentence below the map names these
+    assert sorted(named) == sorted((modules | packages) - apart)
