@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks import vaults
 
-COMMAND = "from obs2anki.cli import main; main()"
+COMMAND = "from obs2anki.__main__ import main; main()"
 OPENING = (
     "import sys, time; began = time.monotonic(); from anki.collection import Collection; "
     "imported = time.monotonic(); Collection(sys.argv[1]).close(); "

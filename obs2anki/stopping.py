@@ -1,6 +1,8 @@
 """Ctrl-C and its kin: a run that is asked to end unwinds, so that nothing half made is left.
 
     Ctrl-C  ->  Stopped(130), raised wherever the run is
+
+What is being loaded at that moment is loaded to its end.
 """
 
 from __future__ import annotations

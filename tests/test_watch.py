@@ -929,7 +929,7 @@ def test_an_anki_that_runs_follows_and_is_waited_for(tmp_path: Path) -> None:
 
 IN_A_HURRY = (
     "-c",
-    "from obs2anki import cli, watch; watch.POLITE = watch.Pace(); cli.main()",
+    "from obs2anki import __main__, watch; watch.POLITE = watch.Pace(); __main__.main()",
 )
 """A server of one's own may be asked more than once a minute."""
 
