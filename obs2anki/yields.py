@@ -233,8 +233,9 @@ def _told(items: Iterable[LeftBehind]) -> Iterator[Diagnostic]:
     """A finding for reviews that are not exported; for orphans it is there already."""
     for item in items:
         if item.cause not in ("orphan", "no-separator"):
-            why, remedy = CAUSES[item.cause], REMEDIES[item.cause].replace("\n", " ")
-            yield diagnostics.at("O406", item.path, item.line, item.reviews, why, remedy)
+            why, remedy = CAUSES[item.cause], REMEDIES[item.cause]
+            told = diagnostics.at("O406", item.path, item.line, item.reviews, why, remedy)
+            yield structs.replace(told, hint=remedy)  # TOML to be pasted, line by line
 
 
 def _of_flashcards(placed: Iterable[decks.Placed]) -> Iterator[LeftBehind]:
