@@ -195,7 +195,9 @@ def _prepared(
         # Only a plan knows what its cards show.
         fetched = downloads.fetch(planned.online, in_force.media.max_size)
         ground = harvest.Field(contents, in_force, name, fetched)
-        yielded = tuple(ground.yielded(one.path) if one.online else one for one in yielded)
+        again = ground.yielded([one.path for one in yielded if one.online])
+        by_path = {one.path: one for one in again}
+        yielded = tuple(by_path.get(one.path, one) for one in yielded)
         planned = plan.of(
             plan.Harvest(read, yielded), in_force, ground.library, clock, entries, found
         )

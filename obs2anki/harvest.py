@@ -32,8 +32,12 @@ from obs2anki.yields import Yield
 MANY = 1_500
 """Documents from which on it pays to start other processes; they take a third of a second."""
 
-CHUNK = 50
-"""Documents that are handed to a process at a time."""
+CHUNK = 25
+"""Documents that are worked at together, step by step (`yields.of_each`), and handed to a process
+at a time."""
+
+TEXTS = 512
+"""Documents whose texts are kept in memory; more are there while they are worked at."""
 
 BATCH = 1_000
 """Documents that are handed to the cache at a time: what they yielded takes memory until then."""
@@ -85,8 +89,8 @@ class Field:
         self.contents = contents
         self.in_force = in_force
         self.name = name
-        self.rows = Rows(contents.root)
-        self._read = lru_cache(maxsize=512)(self._document)
+        self.packing = Rows(contents.root)
+        self._read = memoised(self._document)
         self._stamps: dict[Path, str] = {}
         """Of the media, from before they were read."""
         self.library = library(contents, in_force, self._medium, fetched, self._text)
@@ -103,42 +107,58 @@ class Field:
         self._stamps[file] = vault.stamp(file)
         return vault.digest(file, self.in_force.media.max_size * MEGABYTE)
 
-    def yielded(self, path: VaultPath) -> Yield:
-        """What a document yields."""
-        return self._yielded(path, *self._read(path)[1:])
+    def yielded(self, paths: Sequence[VaultPath]) -> list[Yield]:
+        """What each of some documents yields."""
+        self._make_room()
+        read = [self._read(path) for path in paths]
+        taken = [
+            source
+            for _, source, _ in read
+            if source is not None and not vault.is_ignored(source.path, self.in_force)
+        ]
+        made = yields.of_each(taken, self.in_force, self.library, self.name)
+        by_path = {one.path: one for one in made}
+        return [
+            _told(path, source, said, by_path.get(path))
+            for path, (_, source, said) in zip(paths, read, strict=True)
+        ]
 
-    def _yielded(self, path: VaultPath, source: Source | None, said: list[Diagnostic]) -> Yield:
-        if source is None:
-            return yields.unread(path, said)
-        if vault.is_ignored(path, self.in_force):
-            one = yields.left_out(source, "ignored")
-        else:
-            one = yields.of(source, self.in_force, self.library, self.name)
-        return structs.replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
+    def _make_room(self) -> None:
+        """Drop texts, if there are many.
+
+        Never while documents are worked at: none must be read twice, and have changed in between.
+        """
+        if self._read.cache_info().currsize > TEXTS:
+            self._read.cache_clear()
 
     def digest(self, path: VaultPath) -> str:
         """Of a document's text; empty if it cannot be read."""
+        self._make_room()
+        return self._digest(path)
+
+    def _digest(self, path: VaultPath) -> str:
         text = self._text(path)
         return "" if text is None else cache.digest(text)
 
-    def row(self, path: VaultPath) -> tuple[Yield, Row]:
-        """What a document yields, and the same for the cache, with all that it depends on."""
-        mark, source, said = self._read(path)
-        one = self._yielded(path, source, said)
-        others = (other for other in one.documents if other != path)
+    def rows(self, paths: Sequence[VaultPath]) -> list[tuple[Yield, Row]]:
+        """What each document yields, and the same for the cache, with all that it depends on."""
+        return [(one, self._row(one)) for one in self.yielded(paths)]
+
+    def _row(self, one: Yield) -> Row:
+        mark, source, said = self._read(one.path)
+        others = (other for other in one.documents if other != one.path)
         files = {found for _, _, found in one.lookups if found is not None} - self.documents
-        packed = self.rows.packed(one)
-        row = Row(
-            path,
+        packed = self.packing.packed(one)
+        return Row(
+            one.path,
             mark,
             # What was to be said of reading it is not seen in its text.
             "" if said or source is None else cache.digest(source.text),
-            {other: self.digest(other) for other in others},
+            {other: self._digest(other) for other in others},
             {file: self._stamp(file) for file in files},
             packed,
             crc32(packed),
         )
-        return one, row
 
     def _stamp(self, path: VaultPath) -> str:
         """Of a file that is no document: if it was read, from before that."""
@@ -149,6 +169,16 @@ class Field:
     def documents(self) -> frozenset[VaultPath]:
         """The paths of all documents."""
         return frozenset(self.contents.documents)
+
+
+def _told(
+    path: VaultPath, source: Source | None, said: list[Diagnostic], one: Yield | None
+) -> Yield:
+    """What a document yields: nothing where it cannot be read, or is left out (then no `one`)."""
+    if source is None:
+        return yields.unread(path, said)
+    one = one or yields.left_out(source, "ignored")
+    return structs.replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
 
 
 # ---------------------------------------------------------------- all of them
@@ -222,7 +252,7 @@ def _recall(memory: Memory, field: Field, store: Cache, wanted: str) -> None:
     memory.wanted, memory.files = wanted, store.about("files", wanted)
     for row in store.read(wanted):
         with suppress(ValueError):
-            memory.knows(row, field.rows.unpacked(row.yielded))
+            memory.knows(row, field.packing.unpacked(row.yielded))
 
 
 def _settings_that_count(in_force: Settings) -> Settings:
@@ -320,8 +350,12 @@ def _worked(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, R
             yield one
             done += 1
     # A process may have died, or none could be started.
-    for path in paths[done:]:
-        yield field.row(path)
+    for chunk in _chunks(paths[done:]):
+        yield from field.rows(chunk)
+
+
+def _chunks(paths: Sequence[VaultPath]) -> Iterator[Sequence[VaultPath]]:
+    return (paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
 
 
 def _processors() -> int:
@@ -335,11 +369,11 @@ def _shared(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, R
     """What documents yield, as far as this process and others get with them."""
     from obs2anki import workers
 
-    chunks = tuple(paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK))
+    chunks = tuple(_chunks(paths))
     work = workers.Work(
         begin=partial(_begin, _bare(field.contents), field.in_force, field.name, chunks),
-        opened=lambda rows: [(field.rows.unpacked(row.yielded), row) for row in rows],
-        here=lambda number: map(field.row, chunks[number]),
+        opened=lambda rows: [(field.packing.unpacked(row.yielded), row) for row in rows],
+        here=lambda number: field.rows(chunks[number]),
     )
     with suppress(workers.Lost):
         yield from workers.done(work, len(chunks), min(_processors(), 8) - 1)
@@ -355,4 +389,4 @@ def _begin(
 ) -> Callable[[int], list[Row]]:
     """In another process: what says of a chunk what its documents yield."""
     field = Field(contents, in_force, name)
-    return lambda number: [field.row(path)[1] for path in chunks[number]]
+    return lambda number: [row for _, row in field.rows(chunks[number])]

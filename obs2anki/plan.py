@@ -121,7 +121,7 @@ def make(
 
     `entries` are what the ledger remembers, `found` are findings of whoever read the vault.
     """
-    taken = (yields.of(source, settings, library, vault.name) for source in vault.sources)
+    taken = yields.of_each(vault.sources, settings, library, vault.name)
     ignored = (yields.left_out(source, "ignored") for source in vault.ignored)
     return of(Harvest(vault, (*taken, *ignored)), settings, library, clock, entries, found)
 
@@ -508,8 +508,8 @@ class _Desk:
             return kept, made.sides, made.content
         bench = yields.Bench(self.settings, self.library, self.vault)
         sides = bench.cloze(flashcard, kept.places)
-        vault = bench.place(flashcard).vault
-        return kept, sides, yields.content(flashcard, sides, frame, vault)
+        content = yields.content(flashcard, sides, frame, bench.vault_in_links)
+        return kept, sides, content
 
     def _cards(
         self, flashcard: Flashcard, places: tuple[int, ...], found: list[Diagnostic]

@@ -91,13 +91,9 @@ def _in_order(work: Work[Told, Item], crew: list[_Hand[Told]], pieces: int) -> I
 def _own(
     work: Work[Told, Item], waiting: Iterator[int], came: dict[int, Iterable[Item]]
 ) -> Iterator[None]:
-    """Make here what waits, an item at a time: in between, others may want to tell something."""
+    """Make here what waits, a piece at a time: in between, others may want to tell something."""
     for piece in waiting:
-        made: list[Item] = []
-        for item in work.here(piece):
-            made.append(item)
-            yield
-        came[piece] = made
+        came[piece] = work.here(piece)
         yield
 
 

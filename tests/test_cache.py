@@ -197,18 +197,24 @@ def test_what_changes_while_a_vault_is_read_is_read_by_the_next_run(
     texts = {"other.md": A, "host.md": HOST, "last.md": HOST.replace("What", "Who")}
     root = write(tmp_path / "v", {**texts, "x.png": PICTURE, commands.PLUGIN: "{}"})
     deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
-    source = vault.Contents.source
+    source, digest = vault.Contents.source, vault.digest
 
-    def changed_meanwhile(self: vault.Contents, path: VaultPath) -> object:
+    def document(self: vault.Contents, path: VaultPath) -> object:
         result = source(self, path)
-        if path == ("last.md" if name == "x.png" else name):
-            text = texts.get(name)
-            write(root, {name: vaults.image(2) if text is None else f"{text}\n\nNew::one\n"})
+        if path == name:
+            write(root, {name: f"{texts[name]}\n\nNew::one\n"})
+        return result
+
+    def medium(file: Path, most: int | None = None) -> tuple[str, int]:
+        result = digest(file, most)
+        if file.name == name:
+            write(root, {name: vaults.image(2)})
         return result
 
     memory = build.Memory()
     with monkeypatch.context() as patch:
-        patch.setattr(vault.Contents, "source", changed_meanwhile)
+        patch.setattr(vault.Contents, "source", document)
+        patch.setattr(vault, "digest", medium)
         export(root, deck, caches, memory=memory)
     held = deck.read_bytes(), (root / ".obs2anki" / "ledger.jsonl").read_bytes()
 
