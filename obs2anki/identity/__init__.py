@@ -383,13 +383,11 @@ def reviews_of(flashcard: Flashcard) -> tuple[str, ...]:
 
 
 def _told(review: Review | None) -> str:
-    match review:
-        case None:
-            return "-"
-        case Sm2Review(due, interval, ease):
-            return f"{due.isoformat()},{interval},{ease}"
-        case _:
-            return f"{review.due.isoformat()},{review.interval:g},{review.stability:g}"
+    if review is None:
+        return "-"
+    if isinstance(review, Sm2Review):
+        return f"{review.due.isoformat()},{review.interval},{review.ease}"
+    return f"{review.due.isoformat()},{review.interval:g},{review.stability:g}"
 
 
 def note_id(guid: Guid) -> str:

@@ -19,7 +19,7 @@ def digest(*texts: str) -> str:
     """12 hexadecimal digits that change when any of the texts does."""
     try:
         # Each apart: one that is not ASCII would make all of them wide.
-        encoded = b"\x1f".join(map(str.encode, texts))
+        encoded = b"\x1f".join([text.encode() for text in texts])
     except UnicodeEncodeError:
         encoded = "\x1f".join(texts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(encoded).hexdigest()[:12]
