@@ -33,6 +33,12 @@ from obs2anki.data import Value, VaultPath
 FORMAT = 2
 """Of the rows; another one begins the cache anew."""
 
+LIBRARIES = (
+    *("comrak", "nh3", "google-re2", "Pygments"),
+    *("PyYAML", "python-frontmatter", "wcmatch", "bracex"),
+)
+"""What reads documents, files their flashcards under decks and renders them."""
+
 FORGOTTEN = 60 * 60 * 24 * 30
 """Seconds after which the cache of a vault that is no more is removed."""
 
@@ -59,14 +65,11 @@ def key(*values: object) -> str:
 
 @lru_cache(maxsize=1)  # what runs is what was there at first
 def _libraries() -> tuple[str, ...]:
-    """The versions of what renders."""
+    """The versions of `LIBRARIES`."""
     from importlib import metadata
 
     # What `metadata.version` does as well, to the whole of a long text.
-    texts = (
-        metadata.distribution(name).read_text("METADATA") or ""
-        for name in ("comrak", "nh3", "google-re2")
-    )
+    texts = (metadata.distribution(name).read_text("METADATA") or "" for name in LIBRARIES)
     return tuple(text.partition("\nVersion:")[2].partition("\n")[0].strip() for text in texts)
 
 

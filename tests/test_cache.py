@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import sqlite3
+import tomllib
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -440,6 +445,28 @@ def test_a_program_whose_files_have_changed_has_another_key(
         (tmp_path / "markdown.py").write_text(text)
         keys += [cache.key(), cache.key()]
     assert keys[0] == keys[1] != keys[2] == keys[3]
+
+
+def test_another_version_of_a_library_that_decides_on_cards_has_another_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cache, "_libraries", cache._libraries.__wrapped__)  # asked anew each time
+    before, usual = cache.key(), metadata.distribution
+
+    def other(name: str, changed: str) -> object:
+        text = usual(name).read_text("METADATA") or ""
+        read = text.replace("\nVersion: ", "\nVersion: 999.", name == changed)
+        return SimpleNamespace(read_text=lambda _: read)
+
+    # These decide on nothing that is kept of a document.
+    apart = {"filelock", "genanki", "isal", "msgspec", "platformdirs", "rapidfuzz"}
+    apart |= {"rich", "typer", "tzdata", "watchdog"}
+    project = tomllib.loads((commands.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    names = set(re.findall(r"^[\w-]+", "\n".join(project["dependencies"]), re.MULTILINE)) - apart
+    assert names >= {"comrak", "Pygments", "PyYAML"}
+    for name in names:
+        monkeypatch.setattr(metadata, "distribution", partial(other, changed=name))
+        assert cache.key() != before, name
 
 
 def test_caches_of_vaults_that_are_no_more_are_removed(tmp_path: Path) -> None:
