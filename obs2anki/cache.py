@@ -30,7 +30,7 @@ import msgspec
 from obs2anki import __version__
 from obs2anki.data import Value, VaultPath
 
-FORMAT = 2
+FORMAT = 3
 """Of the rows; another one begins the cache anew."""
 
 LIBRARIES = (
@@ -123,7 +123,9 @@ SettledRow = tuple[VaultPath, str, int, bytes]
 _USES = msgspec.msgpack.Decoder(tuple[dict[VaultPath, str], dict[VaultPath, str]])
 
 SCHEMA = """
-    CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE about (
+        name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL
+    );
     CREATE TABLE documents (
         path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL,
         uses BLOB NOT NULL, yielded BLOB NOT NULL, checksum INTEGER NOT NULL
@@ -180,7 +182,7 @@ class Cache:
         with suppress(OSError), self._mending():
             if self.file.is_file():
                 with closing(self._open()) as connection:
-                    connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
+                    _note(connection, {name: value})
 
     def about(self, name: str, wanted: str) -> str:
         """A note of an earlier run under the key `wanted`; empty if there is none."""
@@ -196,15 +198,15 @@ class Cache:
         self,
         wanted: str,
         changed: Iterable[Row],
-        touched: Iterable[Row],
+        touched: Iterable[tuple[Row, Row]],
         left: Iterable[VaultPath],
         notes: Mapping[str, str],
     ) -> None:
         """Keep what has changed under the key `wanted`, and forget what has left.
 
-        `touched` are documents that have another stamp and the same text; of what another run has
-        kept of another text they change nothing. Where this cannot be kept, or another run is at
-        it, it is not.
+        `touched` are documents that have another stamp and the same text, before and after; what
+        another run has kept of them meanwhile they leave alone. Where this cannot be kept, or
+        another run is at it, it is not.
         """
         with suppress(OSError), self._mending():
             self._write(wanted, changed, touched, left, notes)
@@ -222,7 +224,7 @@ class Cache:
         self,
         wanted: str,
         changed: Iterable[Row],
-        touched: Iterable[Row],
+        touched: Iterable[tuple[Row, Row]],
         left: Iterable[VaultPath],
         notes: Mapping[str, str],
     ) -> None:
@@ -238,23 +240,28 @@ class Cache:
                 connection.execute("DELETE FROM documents WHERE path = ?", (path,))
                 connection.execute("DELETE FROM settled WHERE path = ?", (path,))
             connection.executemany(
-                "UPDATE documents SET stamp = ? WHERE path = ? AND digest = ?",
-                ((row.stamp, row.path, row.digest) for row in touched),
+                "UPDATE documents SET stamp = ?, checksum = ? WHERE path = ? AND checksum = ?",
+                ((new.stamp, _checksum(new), new.path, _checksum(old)) for old, new in touched),
             )
             for row in changed:
                 connection.execute(
                     "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", _values(row)
                 )
                 connection.execute("DELETE FROM settled WHERE path = ?", (row.path,))
-            connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", notes.items())
+            _note(connection, notes)
 
     def settled(self, wanted: str, mark: str) -> Iterator[SettledRow]:
-        """What was decided under `mark`, about documents that are known under the key `wanted`."""
+        """What was decided under `mark`, about documents that are known under the key `wanted`.
+
+        As far as it can be read.
+        """
         with suppress(OSError), self._mending():
             if self.file.is_file():
                 with closing(self._open()) as connection:
                     if _about(connection, "key") == wanted and _about(connection, SETTLED) == mark:
-                        yield from connection.execute("SELECT * FROM settled")
+                        query = "SELECT path, digest, checksum, kept FROM settled"
+                        for path, name, checksum, kept in connection.execute(query):
+                            yield path, name, checksum, bytes(memoryview(kept))
 
     def keep_settled(
         self,
@@ -283,9 +290,7 @@ class Cache:
                     connection.executemany(
                         "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", fresh
                     )
-                    connection.execute(
-                        "INSERT OR REPLACE INTO about VALUES (?, ?)", (SETTLED, mark)
-                    )
+                    _note(connection, {SETTLED: mark})
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=1, isolation_level=None)
@@ -299,14 +304,27 @@ class Cache:
 
 
 def _about(connection: sqlite3.Connection, name: str) -> str:
-    """The note of a name; empty if there is none."""
+    """The note of a name; empty if there is none that is whole."""
+    query = "SELECT value, checksum FROM about WHERE name = ?"
     try:
-        found = connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+        value, checksum = connection.execute(query, (name,)).fetchone() or ("", 0)
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
+        if "no such" in str(error):  # table, or column in that of an older version
             return ""
         raise
-    return "" if found is None else str(found[0])
+    return str(value) if _sum_of_note(name, value) == checksum else ""
+
+
+def _note(connection: sqlite3.Connection, notes: Mapping[str, str]) -> None:
+    """Keep notes by their names."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO about VALUES (?, ?, ?)",
+        ((name, value, _sum_of_note(name, value)) for name, value in notes.items()),
+    )
+
+
+def _sum_of_note(name: str, value: object) -> int:
+    return zlib.crc32(f"{name}\0{value}".encode())
 
 
 def _forget_settled(connection: sqlite3.Connection, but: Set[VaultPath]) -> None:
@@ -325,8 +343,17 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 
 def _values(row: Row) -> tuple[str, str, str, bytes, bytes, int]:
-    uses = msgspec.msgpack.encode((dict(row.documents), dict(row.files)))
-    return row.path, row.stamp, row.digest, uses, row.yielded, row.checksum
+    return row.path, row.stamp, row.digest, _uses(row), row.yielded, _checksum(row)
+
+
+def _uses(row: Row) -> bytes:
+    return msgspec.msgpack.encode((dict(row.documents), dict(row.files)))
+
+
+def _checksum(row: Row) -> int:
+    """Of a whole row: a machine that crashes may leave one half of it as it was before."""
+    named = "\0".join((row.path, row.stamp, row.digest)).encode("utf-8", "surrogatepass")
+    return zlib.crc32(named + _uses(row), row.checksum)
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
@@ -335,11 +362,12 @@ def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
     for path, mark, name, uses, yielded, checksum in connection.execute(
         "SELECT path, stamp, digest, uses, yielded, checksum FROM documents"
     ):
+        row = Row(path, mark, name, *_USES.decode(uses), yielded, zlib.crc32(yielded))
         # Where table and index do not belong together any more, rows pile up.
-        if path in seen or zlib.crc32(yielded) != checksum:
+        if path in seen or _checksum(row) != checksum:
             raise ValueError(path)
         seen.add(path)
-        yield Row(VaultPath(path), mark, name, *_USES.decode(uses), yielded, checksum)
+        yield row
 
 
 def _prune(place: Path) -> None:

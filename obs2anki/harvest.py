@@ -240,8 +240,7 @@ def gathered(
     if told:
         notes = {"files": known.files}
     if told or changed or known.touched or known.left:
-        touched = [memory.rows[path] for path in known.touched]
-        store.write(wanted, changed, touched, known.left, notes)
+        store.write(wanted, changed, known.touched, known.left, notes)
     memory.files = known.files
     return tuple(result)
 
@@ -278,7 +277,7 @@ class _Known:
         """Documents that are no more."""
         for path in self.left:
             del memory.rows[path], memory.yields[path]
-        self.touched: dict[VaultPath, str] = {}
+        self._marks: dict[VaultPath, str] = {}
         """New stamps of documents that say the same."""
         self._media: dict[Path, Media] = {}
         """Those of then, by where they lie."""
@@ -288,8 +287,11 @@ class _Known:
         self._digest = memoised(self._digest_of)
         self.paths = frozenset(p for p, one in memory.yields.items() if self._holds(p, one))
         """Documents that would yield the same again."""
-        for path, mark in self.touched.items():
-            self.rows[path] = structs.replace(self.rows[path], stamp=mark)
+        before = ((self.rows[path], mark) for path, mark in self._marks.items())
+        self.touched = [(row, structs.replace(row, stamp=mark)) for row, mark in before]
+        """What is known of these, before and after."""
+        for _, row in self.touched:
+            self.rows[row.path] = row
 
     def _holds(self, path: VaultPath, one: Yield) -> bool:
         """Whether a document would yield the same again."""
@@ -334,7 +336,7 @@ class _Known:
         if row is None or not mark or mark != row.stamp:
             digest = self.field.digest(path)
             if row is not None and mark and digest == row.digest:
-                self.touched[path] = mark
+                self._marks[path] = mark
             return digest
         return row.digest
 

@@ -365,6 +365,11 @@ def _nonsense(file: Path) -> None:
         connection.execute("UPDATE documents SET uses = 7, yielded = 'x', checksum = 'y'")
 
 
+def _undecided(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE settled SET kept = 7")
+
+
 DAMAGES: tuple[Callable[[Path], object], ...] = (
     lambda file: file.write_bytes(b""),
     lambda file: file.write_bytes(b"no database" * 1000),
@@ -373,6 +378,7 @@ DAMAGES: tuple[Callable[[Path], object], ...] = (
     _a_folder,
     _flipped,
     _nonsense,
+    _undecided,
 )
 
 
@@ -389,6 +395,34 @@ def test_a_damaged_cache_is_begun_anew(tmp_path: Path, number: int, read: list[s
     read.clear()
     assert export(root, deck, caches) == whole
     assert read == [] or file.is_dir()
+
+
+def test_a_row_of_which_a_crash_has_left_one_half_as_it_was_is_not_used(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"a.md": A, commands.PLUGIN: "{}"})
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    query = "SELECT yielded, checksum FROM documents"
+    export(root, deck, caches)
+    (file,) = caches.iterdir()
+    with closing(sqlite3.connect(file)) as connection:
+        before = connection.execute(query).fetchone()
+    write(root, {"a.md": B})
+    held = export(root, deck, caches)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE documents SET yielded = ?, checksum = ?", before)
+    assert export(root, deck, caches) == held
+
+
+def test_a_note_that_is_not_whole_is_no_note(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"a.md": A, commands.PLUGIN: "{}"})
+    caches = tmp_path / "caches"
+    export(root, tmp_path / "deck.apkg", caches)
+    store = cache.Cache.of(caches, root)
+    with closing(sqlite3.connect(store.file)) as connection, connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM about")]
+        assert "deck" in names
+        assert all(store.note(name) for name in names)
+        connection.execute("UPDATE about SET value = value || '.'")
+    assert not any(store.note(name) for name in names)
 
 
 @pytest.mark.parametrize("number", range(len(DAMAGES)))
