@@ -281,7 +281,9 @@ class _Known:
         """New stamps of documents that say the same."""
         self._media: dict[Path, Media] = {}
         """Those of then, by where they lie."""
-        self.files = cache.digest("\0".join(field.contents.files))
+        contents = field.contents
+        # A folder may get another spelling of its name without a change of the files in it.
+        self.files = cache.digest("\0".join((*contents.files, *contents.spelt.values())))
         self.same_files = self.files == memory.files
         self._stamp = memoised(field.contents.stamp)
         self._digest = memoised(self._digest_of)
@@ -311,14 +313,17 @@ class _Known:
         return found_again and self._names(path, one)
 
     def _names(self, path: VaultPath, one: Yield) -> bool:
-        """Whether media that say the same still have their names, which all files decide.
+        """Whether media that say the same still lie there and have their names.
 
-        Of stems that differ only in case, the spelling of the first file is everyone's.
+        All files decide on these: of stems that differ only in case, the spelling of the first
+        file is everyone's.
         """
         media = {medium.file: medium for made in one.made for medium in made.sides.media}
         self._media |= media
-        shown = [file for file in self.rows[path].files if self.field.contents.file(file) in media]
-        return all(self._namer.media(file) in media.values() for file in shown)
+        files = {self.field.contents.file(file): file for file in self.rows[path].files}
+        return media.keys() <= files.keys() and all(
+            self._namer.media(files[file]) == medium for file, medium in media.items()
+        )
 
     @cached_property
     def _namer(self) -> Library:

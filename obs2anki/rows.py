@@ -8,6 +8,7 @@ refused, so they may come from a file that was damaged; nothing in them is ever 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -32,11 +33,12 @@ class Rows:
         """The yield that `packed` made bytes of. Raises ValueError where they are not such."""
         return self._decoder.decode(row)  # what msgspec raises is a ValueError
 
-    def _inside(self, value: object) -> str:
+    def _inside(self, value: object) -> bytes:
         assert isinstance(value, Path), value
-        return str(value.relative_to(self._root))
+        # The next run may have another locale, in which the same bytes are another text.
+        return os.fsencode(value.relative_to(self._root))
 
     def _outside(self, kind: type, value: object) -> Path:
-        if kind is not Path or not isinstance(value, str):
+        if kind is not Path or not isinstance(value, bytes):
             raise ValueError(f"no {kind}: {value!r}")
-        return self._root / value
+        return self._root / os.fsdecode(value)

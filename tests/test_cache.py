@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import sqlite3
+import sys
 import tomllib
 import zipfile
 from collections.abc import Callable
@@ -193,6 +194,34 @@ def test_media_are_called_as_the_first_file_of_their_name_in_any_case(tmp_path: 
             deck.unlink()
             export(root, deck, where, memory=kept)
             assert deck.read_bytes() == cold
+
+
+def test_a_folder_whose_name_is_spelt_otherwise_by_now_keeps_its_media(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"host.md": HOST, "u\u0308/x.png": PICTURE, commands.PLUGIN: "{}"})
+    deck, caches, memory = tmp_path / "deck.apkg", tmp_path / "caches", build.Memory()
+    export(root, deck, caches, memory=memory)
+    (root / "u\u0308").rename(root / "\u00fc")  # the files in it stay as they are
+    export(root, deck, None)
+    cold = deck.read_bytes()
+    for where, kept in ((caches, None), (tmp_path / "others", memory)):
+        deck.unlink()
+        export(root, deck, where, memory=kept)
+        assert deck.read_bytes() == cold
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
+def test_a_cache_serves_runs_in_every_locale(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"host.md": HOST, "\u00fc/x.png": PICTURE, commands.PLUGIN: "{}"})
+    deck = tmp_path / "deck.apkg"
+    export(root, deck, None)
+    whole = deck.read_bytes()
+    for locale in ("C.UTF-8", "C", "C", "C.UTF-8"):
+        given = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        env = {**os.environ, **given, "OBS2ANKI_CACHE": str(tmp_path / "caches")}
+        deck.unlink()
+        at_once = "from obs2anki import vault; vault.SETTLED = -1"
+        process = commands.child(["export", "v", "-o", "deck.apkg"], tmp_path, at_once, env)
+        assert (commands.ended(process).code, deck.read_bytes()) == (0, whole)
 
 
 @pytest.mark.parametrize("name", ["other.md", "host.md", "x.png"])
