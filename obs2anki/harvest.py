@@ -338,12 +338,14 @@ class _Known:
     def _digest_of(self, path: VaultPath) -> str:
         """Of the text of a document, which is read only if its stamp is another one."""
         row, mark = self.rows.get(path), self._stamp(path)
-        if row is None or not mark or mark != row.stamp:
-            digest = self.field.digest(path)
-            if row is not None and mark and digest == row.digest:
-                self._marks[path] = mark
-            return digest
-        return row.digest
+        if row is None or not row.digest:  # there is something to be said of reading it
+            return self.field.digest(path)
+        if mark and mark == row.stamp:
+            return row.digest
+        digest = self.field.digest(path)
+        if mark and digest == row.digest:
+            self._marks[path] = mark
+        return digest
 
 
 # ---------------------------------------------------------------- in several processes

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from importlib import metadata
@@ -24,6 +24,7 @@ from benchmarks import vaults
 from obs2anki import build, cache, harvest, settings, vault, yields
 from obs2anki.build import Request
 from obs2anki.data import VaultPath
+from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.media import Library
 from obs2anki.rows import Rows
 from tests import commands
@@ -261,6 +262,32 @@ def test_what_changes_while_a_vault_is_read_is_read_by_the_next_run(
     assert cold != b"".join(held)
     assert again(caches) == cold
     assert again(caches, memory) == cold
+
+
+def test_what_embeds_a_document_that_can_be_read_again_says_so_after_a_run_that_ended_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path / "v", {"z.md": "#flashcards\n\nWhat?::![[other]]\n"})
+    write(root, {"other.md": b"\xff", commands.PLUGIN: "{}"})
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    export(root, deck, caches)
+    write(root, {"other.md": "It can be read,\0 and there is something to be said of that."})
+
+    def stopped(documents: Iterable[VaultPath]) -> Iterator[VaultPath]:
+        for path in documents:
+            if path == "z.md":
+                raise Obs2ankiError("Stopped.")
+            yield path
+
+    with monkeypatch.context() as patch:
+        patch.setattr(harvest, "BATCH", 1)
+        with pytest.raises(Obs2ankiError, match="Stopped"):
+            build.run(Request(root, deck, cache=caches), build.export, stopped)
+    held = deck.read_bytes(), (root / ".obs2anki" / "ledger.jsonl").read_bytes()
+    cold = export(root, deck, None)
+    deck.write_bytes(held[0])
+    (root / ".obs2anki" / "ledger.jsonl").write_bytes(held[1])
+    assert export(root, deck, caches) == cold
 
 
 # ---------------------------------------------------------------- two processes at one cache
