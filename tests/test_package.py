@@ -9,6 +9,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
@@ -303,6 +304,21 @@ def test_a_package_whose_inside_is_broken_is_replaced(tmp_path: Path) -> None:
         delivery = Package(path).deliver(some(2))
         assert (delivery.added, delivery.written) == (2, True)
         assert rows(path, "SELECT count() FROM notes") == [(2,)]
+
+
+def test_a_package_that_was_damaged_is_replaced_or_no_package(tmp_path: Path) -> None:
+    path = tmp_path / "deck.apkg"
+    Package(path).deliver(some(2))
+    whole, replaced = path.read_bytes(), 0
+    end = len(whole)
+    for place in (*range(0, end, end // 100), *range(end - 180, end)):
+        for damage in (0x01, 0x40):
+            changed = bytearray(whole)
+            changed[place] ^= damage
+            path.write_bytes(changed)
+            with suppress(Obs2ankiError):
+                replaced += Package(path).compare(some(2)).written
+    assert replaced > 100
 
 
 def test_a_folder_is_no_deck(tmp_path: Path) -> None:

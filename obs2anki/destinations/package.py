@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import re
 import secrets
@@ -20,6 +21,7 @@ import sqlite3
 import stat
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -190,7 +192,7 @@ def _there(path: Path, memory: Memory | None) -> Contents | None:
             _refuse_foreign(path, package.namelist())
             kept = None if memory is None else _kept(memory, path)
             return _read(package) if kept is None else kept
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):  # of a later version, it says
         raise _foreign(path, "is no Anki package") from None
 
 
@@ -219,6 +221,9 @@ def _foreign(path: Path, what: str) -> Obs2ankiError:
 
 NOTHING = Contents({}, "", "", {})
 
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError)
+"""What reading a damaged zip raises; RuntimeError where it seems encrypted or of a later day."""
+
 
 def _read(package: zipfile.ZipFile) -> Contents:
     try:
@@ -227,7 +232,7 @@ def _read(package: zipfile.ZipFile) -> Contents:
         with closing(sqlite3.connect(":memory:")) as connection:
             connection.deserialize(package.read(COLLECTION))
             return contents(connection, sizes)
-    except (sqlite3.Error, zipfile.BadZipFile, KeyError, ValueError, AttributeError, EOFError):
+    except (sqlite3.Error, KeyError, ValueError, AttributeError, *_BROKEN):
         return NOTHING
 
 
