@@ -8,12 +8,15 @@ refused, so they may come from a file that was damaged; nothing in them is ever 
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 
 import msgspec
 
 from obs2anki.yields import Yield
+
+_LOCALE = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+"""How the bytes of a path are read, in this run."""
 
 
 class Rows:
@@ -36,9 +39,9 @@ class Rows:
     def _inside(self, value: object) -> bytes:
         assert isinstance(value, Path), value
         # The next run may have another locale, in which the same bytes are another text.
-        return os.fsencode(value.relative_to(self._root))
+        return bytes(value.relative_to(self._root))
 
     def _outside(self, kind: type, value: object) -> Path:
         if kind is not Path or not isinstance(value, bytes):
             raise ValueError(f"no {kind}: {value!r}")
-        return self._root / os.fsdecode(value)
+        return self._root / value.decode(*_LOCALE)
