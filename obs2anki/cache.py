@@ -49,8 +49,10 @@ def digest(text: str) -> str:
 
 
 def digest_of_file(file: Path) -> str:
-    """A short name for what a file holds; empty if it cannot be read."""
+    """A short name for what a file holds; empty if there is none that can be read."""
     try:
+        if not file.is_file():  # a pipe would be waited for without end
+            return ""
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from obs2anki.diagnostics import Obs2ankiError
@@ -48,6 +48,17 @@ def zone_of(in_force: Settings) -> tzinfo:
 def _machine_zone(*_: object) -> MachineZone:
     """The machine's zone, which is the same one for as long as nothing of all this changes."""
     return MachineZone()
+
+
+def offsets(zone: tzinfo, now: datetime) -> tuple[timedelta | None, ...]:
+    """How far a zone is ahead of UTC, week by week from two years ago to two years on.
+
+    What a zone is called says little: a machine that travels has another one by the same name,
+    and governments change their summer times.
+    """
+    first = datetime(min(max(now.year, MINYEAR + 3), MAXYEAR - 3), 1, 1, tzinfo=UTC)
+    weeks = (first + timedelta(weeks=number) for number in range(-104, 157))
+    return tuple(week.astimezone(zone).utcoffset() for week in weeks)
 
 
 class MachineZone(tzinfo):

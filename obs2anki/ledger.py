@@ -509,6 +509,11 @@ def _replace(file: Path, content: bytes, place: Path | None = None) -> None:
         raise
 
 
+def is_announced(file: Path) -> bool:
+    """Whether there is word of a ledger that was never saved, so that the next run saves it."""
+    return _next(file).exists()
+
+
 def is_writable(file: Path) -> bool:
     """Whether a ledger can be kept there: the folder, or the nearest one above it, takes files."""
     folder = file.parent

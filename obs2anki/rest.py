@@ -16,9 +16,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from obs2anki import cache, vault
+from obs2anki import cache, ledger, vault
 from obs2anki.cache import Cache
-from obs2anki.clock import reading, zone_of
+from obs2anki.clock import offsets, reading, zone_of
 from obs2anki.request import Request, deck_of, place_of_ledger
 
 if TYPE_CHECKING:
@@ -71,10 +71,12 @@ class Rest:
             now.astimezone(zone).utcoffset(),
         )
         asked = (request.options, request.stateless, str(deck), str(request.vault), str(place))
-        mark = cache.key(in_force, found, files, days, asked, wording, os.environ.get("TZ"))
+        state = (ledger.is_writable(place), ledger.is_announced(place))
+        clock = (days, os.environ.get("TZ"), offsets(zone, now))
+        mark = cache.key(in_force, found, files, clock, asked, wording, state)
         store = Cache.of(request.cache, request.vault)
-        ledger = None if request.stateless else place
-        return cls(store, mark if files else "", deck, ledger, seen)
+        kept = None if request.stateless else place
+        return cls(store, mark if files else "", deck, kept, seen)
 
     def said(self) -> Said | None:
         """What an export would say, if nothing has changed since the last one."""

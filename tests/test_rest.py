@@ -7,10 +7,11 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from obs2anki import build, vault
+from obs2anki import build, ledger, rest, vault
 from obs2anki.rest import Rest
 from tests import commands
 from tests.commands import Ended, child, ended, run
@@ -67,6 +68,8 @@ def test_a_vault_at_rest_is_told_like_one_that_is_read(
     assert at_rest == read
 
 
+LEDGER = Path("v", ".obs2anki", "ledger.jsonl")
+
 CHANGES: tuple[Callable[[Path], object], ...] = (
     lambda root: (root / "v" / "new.md").write_text("#flashcards\n\nq::a"),
     lambda root: (root / "v" / "a.md").write_text("#flashcards\n\nq::b"),
@@ -77,6 +80,8 @@ CHANGES: tuple[Callable[[Path], object], ...] = (
     lambda root: shutil.rmtree(root / "v" / ".obs2anki"),
     lambda root: os.environ.update(SOURCE_DATE_EPOCH="1767312000"),
     lambda root: (root / "v" / "link.md").symlink_to(root / "v" / "a.md"),
+    # What a run leaves that is killed between deck and ledger.
+    lambda root: shutil.copy(root / LEDGER, root / LEDGER.with_name(".ledger.jsonl.next")),
 )
 
 
@@ -93,6 +98,50 @@ def test_any_change_ends_the_rest(
     CHANGES[number](tmp_path)
     run(arguments, capsys)
     assert prepared == ["v", "v"]
+
+
+ELSEWHERE: tuple[tuple[object, str, object], ...] = (
+    # A machine that has travelled: in January both places have the same time.
+    (rest, "zone_of", lambda _: ZoneInfo("Atlantic/Reykjavik")),
+    (ledger, "is_writable", lambda _: False),
+)
+
+
+@pytest.mark.parametrize(("room", "name", "answer"), ELSEWHERE)
+def test_what_the_machine_says_otherwise_ends_the_rest(
+    tmp_path: Path,
+    room: object,
+    name: str,
+    answer: object,
+    capsys: pytest.CaptureFixture[str],
+    prepared: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rest, "zone_of", lambda _: ZoneInfo("Europe/London"))
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.md").write_text("q;; a")
+    arguments = ["export", "v", "-o", "deck.apkg"]
+    run(arguments, capsys)
+    run(arguments, capsys)
+    assert prepared == ["v"]
+    monkeypatch.setattr(room, name, answer)
+    run(arguments, capsys)
+    assert prepared == ["v", "v"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes among the files")
+@pytest.mark.parametrize("name", ["deck.apkg", str(LEDGER)])
+def test_a_pipe_in_the_place_of_deck_or_ledger_is_not_waited_for(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.md").write_text("q;; a")
+    arguments = ["export", "v", "-o", "deck.apkg"]
+    run(arguments, capsys)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    end = ended(child(arguments, tmp_path, "from obs2anki import vault; vault.SETTLED = -1"))
+    assert (end.code, "is no file" in end.err) == (2, True)
 
 
 @pytest.mark.parametrize(
