@@ -8,6 +8,7 @@ Read once for each run, and handed on from there.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
@@ -22,6 +23,8 @@ def reading(environment: Mapping[str, str]) -> datetime:
 
     Raises Obs2ankiError where that variable holds no time.
     """
+    if sys.platform != "win32":
+        time.tzset()  # a machine may travel while a watch goes on
     epoch = environment.get("SOURCE_DATE_EPOCH")
     if not epoch:
         return datetime.now(UTC)

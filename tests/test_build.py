@@ -9,7 +9,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from obs2anki import build, settings
 from obs2anki.build import MachineZone, Request, Verdict
 from obs2anki.data import CardState, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.settings import Settings
 from tests.commands import OCEANS, PLUGIN, held, oceans, tagged, vault
 
 
@@ -229,6 +230,20 @@ def test_a_rule_in_tz_is_a_time_zone_too(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.undo()
     time.tzset()
     assert hours == [5, 6]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the C library there takes no names")
+def test_a_machine_that_travels_is_in_another_zone_from_the_next_round_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hours: list[timedelta | None] = []
+    for name in ("Asia/Tokyo", "America/Sao_Paulo"):
+        monkeypatch.setenv("TZ", name)  # the C library looks only when it is told to
+        now = build.reading({"SOURCE_DATE_EPOCH": "1767225600"})
+        hours.append(now.astimezone(build.zone_of(Settings())).utcoffset())
+    monkeypatch.undo()
+    time.tzset()
+    assert hours == [timedelta(hours=9), timedelta(hours=-3)]
 
 
 @pytest.mark.parametrize("year", [1, 9999])
