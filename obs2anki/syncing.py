@@ -47,6 +47,9 @@ MANY = 200
 SHARE = 10
 """Per cent of a vault's notes in Anki; to suspend or delete more of them is a large change."""
 
+FEW = 10
+"""Notes that are suspended unasked, however small the vault: they wake when they come back."""
+
 NOTHING, UNTOUCHED, NONE_HELD = Changes(), Applied(), Holding()
 
 Session = Callable[[], AbstractContextManager[Anki]]
@@ -162,8 +165,8 @@ def is_large(changes: Changes, holding: Holding) -> bool:
     """Whether the user should see it before it is done."""
     asleep = sum(Verb.SUSPEND in change.verbs for change in changes.changed)
     written = len(changes.added) + sum(change.writes for change in changes.changed)
-    share = max(10, len(holding.notes) * SHARE // 100)
-    return written > MANY or asleep > share
+    share = len(holding.notes) * SHARE // 100
+    return written > MANY or asleep > max(FEW, share)
 
 
 def _strangers(round_: Round, holding: Holding) -> int:

@@ -998,6 +998,18 @@ def test_a_large_change_is_not_done_unasked(both: Both, capsys: Capture) -> None
     assert run([*arguments, "--yes"], capsys).code == 0
 
 
+@pytest.mark.parametrize(("suspended", "code"), [(10, 0), (11, 2)])
+def test_in_a_small_vault_more_than_ten_are_not_suspended_unasked(
+    both: Both, capsys: Capture, suspended: int, code: int
+) -> None:
+    lines = [f"question {n};;answer {n}" for n in range(20)]
+    both.write({"a.md": "\n\n".join(lines)})
+    arguments = ["sync", str(both.vault), "--collection", str(both.profile)]
+    assert run(arguments, capsys).code == 0
+    both.write({"a.md": "\n\n".join(lines[suspended:])})
+    assert run(arguments, capsys).code == code
+
+
 def test_an_empty_vault_is_a_finding(both: Both, capsys: Capture) -> None:
     both.write({})
     ended = run(["sync", str(both.vault), "--collection", str(both.profile)], capsys)
