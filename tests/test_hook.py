@@ -312,3 +312,12 @@ def test_the_workflow_for_github_runs(repository: Repository) -> None:
     said = repository.do(*runs[0]["run"].split())
     assert said.code == 1
     assert "::warning file=bad.md,line=3,col=1,title=O301::" in said.text
+
+
+def test_on_github_a_ledger_that_nobody_committed_is_found(repository: Repository) -> None:
+    (script,) = shown(ON_GITHUB, "ledger")
+    assert repository.do("sh", "-e", "-c", script).code == 1
+    assert repository.commit(".obs2anki").code == 0
+    assert repository.do("sh", "-e", "-c", script).code == 0
+    repository.write({"good.md": "#flashcards\n\nA new one::Here\n"})
+    assert repository.do("sh", "-e", "-c", script).code == 1
