@@ -36,12 +36,21 @@ def harmless(text: str) -> str:
     return _HARMFUL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+# Marks above, below and around a letter, and what joins letters. Those of Thai or Devanagari
+# have no combining class, so `unicodedata.combining` does not tell of them.
+_NO_COLUMN = frozenset(("Mn", "Me", "Cf"))
+
+
 def width(text: str) -> int:
-    """How many columns `text` takes: East Asian characters take two, combining ones none."""
+    """How many columns `text` takes: East Asian characters take two, marks and joiners none."""
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "FW" else 1
+        0
+        if unicodedata.category(c) in _NO_COLUMN
+        else 2
+        if unicodedata.east_asian_width(c) in "FW"
+        else 1
         for c in text
     )
 

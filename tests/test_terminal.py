@@ -53,6 +53,23 @@ def test_a_text_is_shortened_to_one_line(text: str, columns: int, shown: str) ->
     assert terminal.shortened(text, columns) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("Norge", 5),
+        ("日本", 4),
+        ("e\u0301", 1),
+        ("\u0e19\u0e35\u0e49", 1),  # Thai: a consonant, a vowel above it, a tone above that
+        ("\u0939\u0941\u0928\u094d", 2),  # Devanagari: a vowel below, a virama
+        ("\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd", 4),
+        ("\u200fא\u200e", 1),  # which way it runs
+        ("می\u200cخواهم", 7),  # Persian: letters that are not to be joined
+    ],
+)
+def test_marks_and_joiners_take_no_column(text: str, columns: int) -> None:
+    assert terminal.width(text) == columns
+
+
 def test_columns_end_below_each_other() -> None:
     rows = [("Deck", "Cards"), ("日本", "7"), ("e\u0301", "12")]
     assert list(terminal.columns(rows, right=[1])) == [
