@@ -133,12 +133,6 @@ class Waiting:
             if self._bar is not None:
                 self._bar.stop()
 
-    def show_now(self) -> None:
-        """Wait no longer."""
-        if self._stream.isatty():
-            self._timer.cancel()
-            self._show()
-
     def do(self, doing: str) -> None:
         """From now on something else is being done, and nobody can say how much of it there is."""
         self._doing, self._done, self._total = doing, 0, 0

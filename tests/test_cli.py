@@ -9,7 +9,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -416,14 +417,23 @@ def test_colours_are_for_terminals_whose_user_wants_them(
     assert "\x1b" not in out.getvalue()
 
 
+class AtOnce:
+    """A timer whose time has come as soon as it is started."""
+
+    def __init__(self, interval: float, function: Callable[[], None]) -> None:
+        self.start = function
+
+    def cancel(self) -> None:
+        """It has gone off."""
+
+
 @pytest.mark.parametrize(("stream", "shows"), [(Terminal(), True), (io.StringIO(), False)])
 def test_a_progress_bar_is_for_terminals(
     stream: io.StringIO, shows: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
+    monkeypatch.setattr(threading, "Timer", AtOnce)
     monkeypatch.setenv("TERM", "xterm")
     with terminal.Waiting(stream) as waiting:
-        waiting.show_now()
         seen = list(waiting.watch(range(3)))
     assert seen == [0, 1, 2]
     assert ("Making the cards" in stream.getvalue()) is shows
