@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, NewType, Protocol
+from typing import Annotated, Literal, NewType
 
 import msgspec
 
@@ -485,11 +485,3 @@ class Delivery:
     """Notes that the destination had not been given before."""
     newer: int = 0
     """Those of the changed notes whose time of change is later: Anki's import updates no other."""
-
-
-class Destination(Protocol):
-    """Where a plan goes: a package, a collection, a running Anki."""
-
-    def deliver(self, plan: Plan) -> Delivery:
-        """Bring the destination into the state of `plan`; on failure it stays as it was."""
-        ...

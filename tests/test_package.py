@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from obs2anki.data import NEW, Delivery, Destination, Guid, Media, Plan
+from obs2anki.data import NEW, Delivery, Guid, Media, Plan
 from obs2anki.destinations import package
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
@@ -26,7 +26,6 @@ from tests.plans import LONG_AGO, SEEN, media, note, plan, reviewed
 
 DUE = reviewed(date(2024, 4, 25), date(2024, 5, 1), UTC)
 ROOT = Path(__file__).parent.parent
-DESTINATION: type[Destination] = Package
 
 
 def some(count: int = 3, *, mod: int = LONG_AGO, created: int = SEEN) -> Plan:

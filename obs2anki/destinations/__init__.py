@@ -1,1 +1,1 @@
-"""Where a plan goes; every destination answers `data.Destination`."""
+"""Where a plan goes: a package that Anki imports, or an Anki itself, as `deeds.Anki` says."""
