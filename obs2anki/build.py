@@ -174,16 +174,16 @@ def _prepared(
     read = plan.Vault(name, (), (), contents.unread, closed)
     clock = plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
     entries = known.entries if known is not None else ()
-    ground = harvest.Field(contents, in_force, name)
+    reader = harvest.Reader(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None
-    yielded = harvest.gathered(ground, step, store, memory.documents)
+    yielded = harvest.gathered(reader, step, store, memory.documents)
     if store is not None and known is not None and known.content and not memory.shelf.mark:
         mark = settled.mark(in_force, name, known.content)
         memory.decisions.kept = memory.shelf.recall(store, memory.documents, mark)
     planned = plan.of(
         plan.Harvest(read, yielded),
         in_force,
-        ground.library,
+        reader.library,
         clock,
         entries,
         found,
@@ -194,12 +194,12 @@ def _prepared(
 
         # Only a plan knows what its cards show.
         fetched = downloads.fetch(planned.online, in_force.media.max_size)
-        ground = harvest.Field(contents, in_force, name, fetched)
-        again = ground.yielded([one.path for one in yielded if one.online])
+        reader = harvest.Reader(contents, in_force, name, fetched)
+        again = reader.yielded([one.path for one in yielded if one.online])
         by_path = {one.path: one for one in again}
         yielded = tuple(by_path.get(one.path, one) for one in yielded)
         planned = plan.of(
-            plan.Harvest(read, yielded), in_force, ground.library, clock, entries, found
+            plan.Harvest(read, yielded), in_force, reader.library, clock, entries, found
         )
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(

@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from dataclasses import field as dataclass_field
+from dataclasses import dataclass, field, replace
 from functools import cache as memoised
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -75,7 +74,7 @@ _Document = tuple[str, Source | None, list[Diagnostic]]
 """A document's stamp from before it was read, what was read, and what is to be said of that."""
 
 
-class Field:
+class Reader:
     """A vault whose documents are read with one library."""
 
     def __init__(
@@ -192,9 +191,9 @@ class Memory:
     """The key under which it is known."""
     files: str = ""
     """Digest of the names of all files."""
-    rows: dict[VaultPath, Row] = dataclass_field(default_factory=dict)
+    rows: dict[VaultPath, Row] = field(default_factory=dict)
     """Without what the documents yielded."""
-    yields: dict[VaultPath, Yield] = dataclass_field(default_factory=dict)
+    yields: dict[VaultPath, Yield] = field(default_factory=dict)
 
     def knows(self, row: Row, one: Yield) -> None:
         """Remember a document and what it yields."""
@@ -203,7 +202,7 @@ class Memory:
 
 
 def gathered(
-    field: Field, step: Step, store: Cache | None = None, memory: Memory | None = None
+    reader: Reader, step: Step, store: Cache | None = None, memory: Memory | None = None
 ) -> tuple[Yield, ...]:
     """What every document of a vault yields, in vault order; `step` may watch them go by.
 
@@ -211,24 +210,28 @@ def gathered(
     the cache is not read again.
     """
     if store is None:
-        fresh = _worked(field, field.contents.documents)
-        return tuple(one for _, (one, _) in zip(step(field.contents.documents), fresh, strict=True))
-    wanted = cache.key(_settings_that_count(field.in_force), field.name, str(field.contents.root))
+        fresh = _worked(reader, reader.contents.documents)
+        return tuple(
+            one for _, (one, _) in zip(step(reader.contents.documents), fresh, strict=True)
+        )
+    wanted = cache.key(
+        _settings_that_count(reader.in_force), reader.name, str(reader.contents.root)
+    )
     memory = Memory() if memory is None else memory
     recalled = memory.wanted != wanted
     if recalled:
-        _recall(memory, field, store, wanted)
-    known = _Known(field, memory)
+        _recall(memory, reader, store, wanted)
+    known = _Known(reader, memory)
     # Whoever comes after an end in between has to look up again what links name. So has whoever
     # comes after a later round: the cache may lack what is remembered, if it could not be written.
     told = recalled and not known.same_files
     notes = {} if recalled and known.same_files else {"files": ""}
     memory.files = memory.files if known.same_files else ""
-    missing = [path for path in field.contents.documents if path not in known.paths]
-    fresh = _worked(field, missing)
+    missing = [path for path in reader.contents.documents if path not in known.paths]
+    fresh = _worked(reader, missing)
     result: list[Yield] = []
     changed: list[Row] = []
-    for path in step(field.contents.documents):
+    for path in step(reader.contents.documents):
         if path not in known.paths:
             one, row = next(fresh)
             memory.knows(row, one)
@@ -245,13 +248,13 @@ def gathered(
     return tuple(result)
 
 
-def _recall(memory: Memory, field: Field, store: Cache, wanted: str) -> None:
+def _recall(memory: Memory, reader: Reader, store: Cache, wanted: str) -> None:
     """Remember what an earlier process has left in the cache, and nothing else."""
     memory.rows, memory.yields = {}, {}
     memory.wanted, memory.files = wanted, store.about("files", wanted)
     for row in store.read(wanted):
         with suppress(ValueError):
-            memory.knows(row, field.packing.unpacked(row.yielded))
+            memory.knows(row, reader.packing.unpacked(row.yielded))
 
 
 def _settings_that_count(in_force: Settings) -> Settings:
@@ -269,11 +272,11 @@ def _settings_that_count(in_force: Settings) -> Settings:
 class _Known:
     """What of all that is remembered of a vault still holds."""
 
-    def __init__(self, field: Field, memory: Memory) -> None:
+    def __init__(self, reader: Reader, memory: Memory) -> None:
         """`memory` forgets the documents that are no more, and learns new stamps."""
-        self.field = field
+        self.reader = reader
         self.rows = memory.rows
-        self.left = tuple(path for path in memory.rows if path not in field.documents)
+        self.left = tuple(path for path in memory.rows if path not in reader.documents)
         """Documents that are no more."""
         for path in self.left:
             del memory.rows[path], memory.yields[path]
@@ -281,11 +284,11 @@ class _Known:
         """New stamps of documents that say the same."""
         self._media: dict[Path, Media] = {}
         """Those of then, by where they lie."""
-        contents = field.contents
+        contents = reader.contents
         # A folder may get another spelling of its name without a change of the files in it.
         self.files = cache.digest("\0".join((*contents.files, *contents.spelt.values())))
         self.same_files = self.files == memory.files
-        self._stamp = memoised(field.contents.stamp)
+        self._stamp = memoised(reader.contents.stamp)
         self._digest = memoised(self._digest_of)
         self.paths = frozenset(p for p, one in memory.yields.items() if self._holds(p, one))
         """Documents that would yield the same again."""
@@ -308,7 +311,7 @@ class _Known:
 
     def _answers(self, path: VaultPath, one: Yield) -> bool:
         """Whether the library still answers what it answered then."""
-        resolve = self.field.library.resolve
+        resolve = self.reader.library.resolve
         found_again = all(resolve(target, source) == found for target, source, found in one.lookups)
         return found_again and self._names(path, one)
 
@@ -320,7 +323,7 @@ class _Known:
         """
         media = {medium.file: medium for made in one.made for medium in made.sides.media}
         self._media |= media
-        files = {self.field.contents.file(file): file for file in self.rows[path].files}
+        files = {self.reader.contents.file(file): file for file in self.rows[path].files}
         return media.keys() <= files.keys() and all(
             self._namer.media(files[file]) == medium for file, medium in media.items()
         )
@@ -333,16 +336,16 @@ class _Known:
             medium = self._media[file]
             return medium.name.rpartition("-")[2].partition(".")[0], medium.size
 
-        return library(self.field.contents, self.field.in_force, told)
+        return library(self.reader.contents, self.reader.in_force, told)
 
     def _digest_of(self, path: VaultPath) -> str:
         """Of the text of a document, which is read only if its stamp is another one."""
         row, mark = self.rows.get(path), self._stamp(path)
         if row is None or not row.digest:  # there is something to be said of reading it
-            return self.field.digest(path)
+            return self.reader.digest(path)
         if mark and mark == row.stamp:
             return row.digest
-        digest = self.field.digest(path)
+        digest = self.reader.digest(path)
         if mark and digest == row.digest:
             self._marks[path] = mark
         return digest
@@ -351,16 +354,16 @@ class _Known:
 # ---------------------------------------------------------------- in several processes
 
 
-def _worked(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
+def _worked(reader: Reader, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
     """What documents yield, in their order; with the help of other processes if they are many."""
     done = 0
     if len(paths) >= MANY and _processors() > 1:
-        for one in _shared(field, paths):
+        for one in _shared(reader, paths):
             yield one
             done += 1
     # A process may have died, or none could be started.
     for chunk in _chunks(paths[done:]):
-        yield from field.rows(chunk)
+        yield from reader.rows(chunk)
 
 
 def _chunks(paths: Sequence[VaultPath]) -> Iterator[Sequence[VaultPath]]:
@@ -374,15 +377,15 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _shared(field: Field, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
+def _shared(reader: Reader, paths: Sequence[VaultPath]) -> Iterator[tuple[Yield, Row]]:
     """What documents yield, as far as this process and others get with them."""
     from obs2anki import workers
 
     chunks = tuple(_chunks(paths))
     work = workers.Work(
-        begin=partial(_begin, _bare(field.contents), field.in_force, field.name, chunks),
-        opened=lambda rows: [(field.packing.unpacked(row.yielded), row) for row in rows],
-        here=lambda number: field.rows(chunks[number]),
+        begin=partial(_begin, _bare(reader.contents), reader.in_force, reader.name, chunks),
+        opened=lambda rows: [(reader.packing.unpacked(row.yielded), row) for row in rows],
+        here=lambda number: reader.rows(chunks[number]),
     )
     with suppress(workers.Lost):
         yield from workers.done(work, len(chunks), min(_processors(), 8) - 1)
@@ -397,5 +400,5 @@ def _begin(
     contents: vault.Contents, in_force: Settings, name: str, chunks: Sequence[Sequence[VaultPath]]
 ) -> Callable[[int], list[Row]]:
     """In another process: what says of a chunk what its documents yield."""
-    field = Field(contents, in_force, name)
-    return lambda number: [row for _, row in field.rows(chunks[number])]
+    reader = Reader(contents, in_force, name)
+    return lambda number: [row for _, row in reader.rows(chunks[number])]
