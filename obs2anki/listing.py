@@ -15,7 +15,7 @@ from datetime import UTC, datetime, tzinfo
 
 from msgspec import structs
 
-from obs2anki import extract, identity
+from obs2anki import extract, identity, schedule
 from obs2anki.build import Round
 from obs2anki.data import Entry, FsrsReview, Planned, Review, Sm2Review
 from obs2anki.markdown import trim
@@ -211,24 +211,18 @@ def _number(value: float) -> int | float:
 def _due(review: Review, zone: tzinfo) -> str:
     """The day on which a card falls due."""
     if isinstance(review, FsrsReview):
-        return _local(review.due, zone).date().isoformat()
+        return schedule.day(review.due, zone).isoformat()
     return review.due.isoformat()
 
 
-def _local(instant: datetime, zone: tzinfo) -> datetime:
-    """`instant` in `zone`; one without a zone is in it already."""
-    if instant.tzinfo is None:
-        return instant.replace(tzinfo=zone)
-    try:
-        return instant.astimezone(zone)
-    except OverflowError:  # in the first or the last day that a calendar knows
-        return instant
-
-
 def _instant(instant: datetime, zone: tzinfo) -> str:
-    """An instant in UTC, to the millisecond, as JavaScript writes it."""
+    """An instant in UTC, to the millisecond, as JavaScript writes it.
+
+    One without a zone is in `zone`.
+    """
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)
     try:
-        there = _local(instant, zone).astimezone(UTC)
-    except OverflowError:
-        there = instant
+        there = aware.astimezone(UTC)
+    except OverflowError:  # in the first or the last day that a calendar knows
+        there = aware
     return there.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
