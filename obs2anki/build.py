@@ -170,9 +170,8 @@ def _prepared(
         name = known.vault or name
         if not in_force.decided("namespace"):
             in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
-    closed = tuple(d.path for d in contents.diagnostics if d.code == "O105")
-    read = plan.Vault(name, (), (), contents.unread, closed)
-    clock = plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
+    read = plan.Vault(name, (), (), contents.unread, contents.closed)
+    clock = plan.Clock.at(now, zone)
     entries = known.entries if known is not None else ()
     reader = harvest.Reader(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None

@@ -130,11 +130,11 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
             contents.sources,
             contents.ignored,
             contents.unread,
-            tuple(d.path for d in contents.diagnostics if d.code == "O105"),
+            contents.closed,
         ),
         in_force,
         harvest.library(contents, in_force, _looked_at),
-        _clock(in_force),
+        plan.Clock.at(build.reading(os.environ), build.zone_of(in_force)),
         _entries(root, in_force) if named.whole else (),
         [*found, *contents.diagnostics, *proved],
     )
@@ -155,11 +155,6 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
 def _concerns(found: Diagnostic, named: Named) -> bool:
     """Whether a finding is about what was named: it, or what is embedded in its flashcards."""
     return named.whole or named.holds(found.path) or found.code.startswith("O6")
-
-
-def _clock(in_force: Settings) -> plan.Clock:
-    now, zone = build.reading(os.environ), build.zone_of(in_force)
-    return plan.Clock(now.astimezone(zone).date(), zone, int(now.timestamp()))
 
 
 def _entries(root: Path, in_force: Settings) -> Sequence[Entry]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from itertools import islice
 from operator import itemgetter
 from typing import TypeVar
@@ -97,6 +97,11 @@ class Clock:
     zone: tzinfo
     now: int = FIRST_SEEN
     """Seconds since the epoch."""
+
+    @classmethod
+    def at(cls, now: datetime, zone: tzinfo) -> Clock:
+        """That of a reading, which has a time zone of its own."""
+        return cls(now.astimezone(zone).date(), zone, int(now.timestamp()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,11 @@ class Contents:
     stamps: Mapping[str, str] = field(default_factory=dict)
     """What the stamps were a moment ago, by the paths as the disk spells them."""
 
+    @property
+    def closed(self) -> tuple[VaultPath, ...]:
+        """The folders that could not be read."""
+        return tuple(found.path for found in self.diagnostics if found.code == "O105")
+
     def file(self, path: VaultPath) -> Path:
         """Where a file of the vault lies on the disk."""
         return self.root / self.spelt.get(path, path)
