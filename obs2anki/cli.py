@@ -387,14 +387,16 @@ class _Voice:
         _say_findings(report.worth_a_line(news.findings), _wording(self._vault))
         what, how = news.done, (news.changed, news.seconds, news.first)
         told = [report.line(what.exported, *how)] if what.exported is not None else []
+        words: list[str] = []
         if what.synced is not None and not news.repeated:
             from obs2anki import syncing
 
             told.append(syncing.line(what.synced, *how))
+            words.append(syncing.forgotten(what.synced, str(self._vault)))
         _say((f"{_time()} {line}\n" for line in told if line is not None), sys.stdout)
         if what.exported is not None:
-            word = report.on_the_ledger(what.exported, str(self._vault), news.first)
-            _say([f"{_time()} {word}\n"] if word else [], sys.stderr)
+            words.append(report.on_the_ledger(what.exported, str(self._vault), news.first))
+        _say((f"{_time()} {word}\n" for word in words if word), sys.stderr)
 
     def failed(self, error: Exception) -> None:
         try:

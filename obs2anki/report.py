@@ -447,7 +447,7 @@ def _left(report: Report, wording: Wording) -> Iterator[str]:
         have, their = ("has", "its note") if left == 1 else ("have", "their notes")
         yield (
             f"{_count(left, 'flashcard')} {have} left the vault. An import cannot delete {their}:\n"
-            f"  obs2anki list {_argument(wording.vault)} --gone\n"
+            f"  obs2anki list {argument(wording.vault)} --gone\n"
             "shows what has left, and how to find it in Anki."
         )
 
@@ -468,7 +468,7 @@ def forgotten(outcome: Outcome, named: str) -> str:
     if delivery is None or not delivery.gone or round_.ledger is None or round_.remembers:
         return ""
     if outcome.verdict is Verdict.PREVIEWED:
-        rebuild, source = "or rebuild it", _argument(str(round_.deck))
+        rebuild, source = "or rebuild it", argument(str(round_.deck))
     else:
         rebuild = "or move the new one away and rebuild it"
         source = "path/to/collection.anki2"
@@ -476,7 +476,7 @@ def forgotten(outcome: Outcome, named: str) -> str:
         "The deck was there, but no ledger. So nobody knows what became of "
         f"{_count(delivery.gone, 'note')} that it held: a flashcard that was reworded is a new "
         "note now. If the ledger was lost, bring it back (from git or a backup) and export again "
-        f"before you import the deck; {rebuild}:\n  obs2anki adopt {_argument(named)} {source}"
+        f"before you import the deck; {rebuild}:\n  obs2anki adopt {argument(named)} {source}"
     )
 
 
@@ -572,7 +572,7 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
     marks += [mark for mark in (grammar.multi_line, grammar.multi_line_reversed) if mark]
     shown = "  ".join(harmless(mark) for mark in marks) or "(none)"
     yield f"The separators in force are: {shown}"
-    yield f"To see all settings: obs2anki config {_argument(wording.vault)}"
+    yield f"To see all settings: obs2anki config {argument(wording.vault)}"
 
 
 def _place(report: Report, _: Wording) -> Iterator[str]:
@@ -718,7 +718,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _argument(text: str) -> str:
+def argument(text: str) -> str:
     """Text as a shell takes it."""
     return harmless(shlex.quote(text))
 

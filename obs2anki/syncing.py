@@ -324,11 +324,28 @@ def text(synced: Synced, wording: Wording) -> Iterator[str]:
         yield f"Backup: {harmless(synced.applied.backup)}"
     for place, why in synced.applied.refused:
         yield f"{wording.place(place.path, place.line or 1)}: {harmless(why)}"
-    if synced.strangers and not synced.round.remembers:
-        yield (
-            f"{_count(synced.strangers, 'note')} in Anki may be this vault's, but it had no ledger "
-            "to tell. To have one made of what Anki holds: obs2anki adopt"
-        )
+    if told := forgotten(synced, wording.vault):
+        yield told
+
+
+def forgotten(synced: Synced, named: str) -> str:
+    """What to know where Anki has notes of the vault's, but there was no ledger; mostly nothing.
+
+    A line, and a command below it. `named` is the vault as the user wrote it.
+    """
+    if not synced.strangers or synced.round.remembers or synced.round.ledger is None:
+        return ""
+    new, begun = "would be a new note", synced.ending in (Ending.WRITTEN, Ending.UNCHANGED)
+    remedy = "bring it back (from git or a backup) before you sync, or rebuild it"
+    if begun:
+        remedy = "move the new one away, and bring it back (from git or a backup) or rebuild it"
+    if begun and synced.changes.added:
+        new, remedy = "is a new note now", f"delete in Anki what this sync has added, {remedy}"
+    return (
+        f"{_count(synced.strangers, 'note')} in Anki may be this vault's, but there was no ledger "
+        f"to tell: a flashcard that was reworded {new}. If the ledger was lost, {remedy}:\n"
+        f"  obs2anki adopt {report.argument(named)} path/to/collection.anki2"
+    )
 
 
 _ENDED = {

@@ -22,7 +22,7 @@ from anki.collection import Collection
 # The other modules of anki expect that one to be there first.
 from anki.decks import DeckId, FilteredDeckConfig
 
-from obs2anki import build, ledger, syncing, vault
+from obs2anki import adoption, build, ledger, syncing, vault
 from obs2anki.build import Request
 from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
 from obs2anki.destinations import collection as destination
@@ -166,6 +166,46 @@ def test_notes_that_a_lost_ledger_knew_are_left_alone_and_told(studied: Both) ->
     result = studied.sync()
     assert done(result) == {Verb.UNCHANGED: 1}
     assert result.strangers == 2
+    assert syncing.forgotten(result, "my vault") == (
+        "2 notes in Anki may be this vault's, but there was no ledger to tell: a flashcard that "
+        "was reworded would be a new note. If the ledger was lost, move the new one away, and "
+        "bring it back (from git or a backup) or rebuild it:\n"
+        "  obs2anki adopt 'my vault' path/to/collection.anki2"
+    )
+    assert syncing.forgotten(studied.sync(), "my vault") == ""
+
+
+REWORDED = {"a.md": FIRST["a.md"].replace("What makes ATP?", "What makes the ATP?")}
+
+
+def test_a_lost_ledger_is_told_before_a_reworded_flashcard_is_doubled(studied: Both) -> None:
+    before = studied.standing()
+    (studied.vault / ".obs2anki/ledger.jsonl").unlink()
+    studied.write(REWORDED)
+    assert "before you sync, or rebuild it:" in syncing.forgotten(studied.sync(dry_run=True), ".")
+    adoption.adopt(Request(studied.vault), studied.collection)
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    same_but(studied, before)
+
+
+def test_what_a_sync_without_the_lost_ledger_has_doubled_can_be_mended_as_it_says(
+    studied: Both,
+) -> None:
+    before = studied.standing()
+    (studied.vault / ".obs2anki/ledger.jsonl").unlink()
+    studied.write(REWORDED)
+    result = studied.sync()
+    assert done(result) == {Verb.ADD: 1, Verb.UNCHANGED: 2}
+    assert (
+        "is a new note now. If the ledger was lost, delete in Anki what this sync has added, "
+        "move the new one away, and bring it back (from git or a backup) or rebuild it:"
+    ) in syncing.forgotten(result, ".")
+    with studied.anki() as col:
+        col.remove_notes([note(col, "What makes the ATP?").id])
+    (studied.vault / ".obs2anki/ledger.jsonl").rename(studied.vault / "ledger.jsonl.old")
+    adoption.adopt(Request(studied.vault), studied.collection)
+    assert done(studied.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    same_but(studied, before)
 
 
 def test_a_dry_run_writes_nothing(both: Both) -> None:
