@@ -2,10 +2,11 @@
 
     adopt(Request(vault), Path("deck.apkg")) -> Adoption(adopted, new, gone, ...)
 
-Each note is matched with the flashcard that says the same today, then with the one that would
-get its GUID, then with one so like it that it must be the same, reworded. Then the vault is
-planned once more with the ledger as drafted, which tells what differs from Anki: only that gets
-a newer `mod` at the next export, so edits made in Anki stay where the vault did not change.
+Each note is matched with the flashcard that says the same today, or said so when the note was
+written, then with the one that would get its GUID, then with one so like it that it must be the
+same, reworded. Then the vault is planned once more with the ledger as drafted, which tells what
+differs from Anki: only that gets a newer `mod` at the next export, so edits made in Anki stay
+where the vault did not change.
 """
 
 from __future__ import annotations
