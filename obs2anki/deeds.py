@@ -268,14 +268,12 @@ class Removal:
     held: HeldNote
 
 
-def package(
-    changes: Changes, plan: Plan, rollover: int | None = None, media: tuple[Media, ...] = ()
-) -> Plan:
-    """The plan of a package that brings the new notes, and the new cards of old ones.
+def package(changes: Changes, plan: Plan, rollover: int) -> Plan:
+    """The plan of a package that brings the new notes, and the new cards of old ones, but no media.
 
     `rollover` is the hour of the Anki that will import it: with that one no due date shifts.
-    `media` are packed with it. An importer that is told to update notes always, and notetypes
-    never, does with it what `changes` says of `added`, `siblings` and their notes' fields.
+    An importer that is told to update notes always, and notetypes never, does with it what
+    `changes` says of `added`, `siblings` and their notes' fields.
     """
     notes = [add.note for add in changes.added]
     notes += [change.sibling_note for change in changes.changed if change.sibling_note is not None]
@@ -283,8 +281,8 @@ def package(
     return replace(
         plan,
         planned=tuple(structs.replace(planned_of[note.guid], note=note) for note in notes),
-        media=media,
-        rollover=plan.rollover if rollover is None else rollover,
+        media=(),
+        rollover=rollover,
     )
 
 

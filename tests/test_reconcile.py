@@ -340,7 +340,9 @@ def test_a_sibling_comes_with_its_scheduling_and_nothing_else_is_touched() -> No
     assert change.sibling_note is not None
     assert change.sibling_note.tags == ("own",)
     assert change.sibling_note.cards == change.siblings
-    (packed,) = package(Changes(changed=(change,)), plan).notes
+    packed_plan = package(Changes(changed=(change,)), plan, 2)
+    assert packed_plan.rollover == 2 and packed_plan.media == ()
+    (packed,) = packed_plan.notes
     assert packed == change.sibling_note
     assert "mine" in packed.fields
 
