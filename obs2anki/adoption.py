@@ -42,7 +42,7 @@ from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
 from obs2anki.identity.matching import AllCandidates, Candidate, match
 from obs2anki.notetypes import FIELDS
-from obs2anki.report import Wording
+from obs2anki.report import Wording, argument, quantity
 from obs2anki.terminal import columns, harmless, shortened
 
 VERSION = 1
@@ -134,7 +134,7 @@ def _refuse_to_replace(file: Path) -> tuple[Entry, ...]:
     live = sum(entry.gone is None for entry in known.entries) if known is not None else 0
     if live:
         raise Obs2ankiError(
-            f"There is a ledger already: {file} knows {_count(live, 'flashcard')}, so it was not "
+            f"There is a ledger already: {file} knows {quantity(live, 'flashcard')}, so it was not "
             "replaced. "
             f"If it is to be rebuilt, rename it (to {file.name}.old, say) and run this again."
         )
@@ -638,20 +638,20 @@ def _learnt(
 def text(adoption: Adoption, source: Path, wording: Wording) -> Iterator[str]:
     """What was matched and what could not be, line by line."""
     count = len(adoption.adopted)
-    yield f"{_count(count, 'flashcard')} known again from {harmless(str(source))}."
+    yield f"{quantity(count, 'flashcard')} known again from {harmless(str(source))}."
     by = Counter(one.evidence for one in adoption.adopted)
     yield from columns([(f"  {by[one]:,}", _EVIDENCE[one]) for one in Evidence if by[one]], (0,))
     edited = Counter(one.edited for one in adoption.adopted)
     for one, sentence in _EDITED.items():
         if edited[one]:
-            yield sentence.format(_count(edited[one], "flashcard"))
+            yield sentence.format(quantity(edited[one], "flashcard"))
     for part in (_likely, _new, _left):
         if lines := list(part(adoption, wording)):
             yield from ("", *lines)
     if adoption.others:
         yield ""
         yield (
-            f"{_count(adoption.others, 'note')} left alone: of other vaults, or copies made in "
+            f"{quantity(adoption.others, 'note')} left alone: of other vaults, or copies made in "
             "Anki."
         )
     yield ""
@@ -675,10 +675,6 @@ SHOWN = 50
 """Columns for a question in a table."""
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
 def _likely(adoption: Adoption, wording: Wording) -> Iterator[str]:
     likely = [one for one in adoption.adopted if one.evidence is Evidence.LIKENESS]
     if likely:
@@ -693,7 +689,7 @@ def _likely(adoption: Adoption, wording: Wording) -> Iterator[str]:
 
 def _new(adoption: Adoption, wording: Wording) -> Iterator[str]:
     if adoption.new:
-        yield f"{_count(len(adoption.new), 'flashcard')} without a note; the next export adds:"
+        yield f"{quantity(len(adoption.new), 'flashcard')} without a note; the next export adds:"
         rows = [("Place", "Deck", "Question")]
         for one in adoption.new:
             place = wording.place(one.flashcard.path, one.flashcard.line)
@@ -704,8 +700,8 @@ def _new(adoption: Adoption, wording: Wording) -> Iterator[str]:
 def _left(adoption: Adoption, wording: Wording) -> Iterator[str]:
     if adoption.gone:
         yield (
-            f"{_count(len(adoption.gone), 'note')} without a flashcard; to find them in Anki: "
-            f"obs2anki list {harmless(wording.vault)} --gone"
+            f"{quantity(len(adoption.gone), 'note')} without a flashcard; to find them in Anki: "
+            f"obs2anki list {argument(wording.vault)} --gone"
         )
         rows = [("Stood in", "Deck", "Question")]
         for one in adoption.gone:

@@ -202,12 +202,9 @@ def summary(checked: Sequence[Checked]) -> Iterator[str]:
     documents = sum(one.documents for one in checked)
     counted = Counter(d.severity for one in checked for d in one.diagnostics)
     counts = ", ".join(
-        f"{counted[severity]:,} {severity.value}{'' if counted[severity] == 1 else 's'}"
-        for severity in Severity
-        if counted[severity]
+        report.quantity(counted[severity], severity) for severity in Severity if counted[severity]
     )
-    noun = "document" if documents == 1 else "documents"
-    yield f"{documents:,} {noun} checked: {counts or 'nothing found'}."
+    yield f"{report.quantity(documents, 'document')} checked: {counts or 'nothing found'}."
     if counted.total() > SCREENFUL:
         codes = Counter(d.code for one in checked for d in one.diagnostics)
         rows = [(f"  {code}", RULES[code].title, f"{n:,}") for code, n in codes.most_common()]

@@ -404,7 +404,7 @@ def _renamings(report: Report, changed: int) -> Iterator[str]:
         if renamed.notes > MANY_RENAMED or renamed.notes > changed / 2:
             kind = "document" if renamed.old.lower().endswith(".md") else "folder"
             yield (
-                f"  {_count(renamed.notes, 'note')} changed only because the {kind} "
+                f"  {quantity(renamed.notes, 'note')} changed only because the {kind} "
                 f"{harmless(renamed.old)} is now {harmless(renamed.new)}."
             )
 
@@ -446,7 +446,8 @@ def _left(report: Report, wording: Wording) -> Iterator[str]:
     if left:
         have, their = ("has", "its note") if left == 1 else ("have", "their notes")
         yield (
-            f"{_count(left, 'flashcard')} {have} left the vault. An import cannot delete {their}:\n"
+            f"{quantity(left, 'flashcard')} {have} left the vault. "
+            f"An import cannot delete {their}:\n"
             f"  obs2anki list {argument(wording.vault)} --gone\n"
             "shows what has left, and how to find it in Anki."
         )
@@ -474,7 +475,7 @@ def forgotten(outcome: Outcome, named: str) -> str:
         source = "path/to/collection.anki2"
     return (
         "The deck was there, but no ledger. So nobody knows what became of "
-        f"{_count(delivery.gone, 'note')} that it held: a flashcard that was reworded is a new "
+        f"{quantity(delivery.gone, 'note')} that it held: a flashcard that was reworded is a new "
         "note now. If the ledger was lost, bring it back (from git or a backup) and export again "
         f"before you import the deck; {rebuild}:\n  obs2anki adopt {argument(named)} {source}"
     )
@@ -531,12 +532,12 @@ def _left_behind(report: Report, wording: Wording) -> Iterator[str]:
     reviews, documents = report.left_reviews, report.left_documents
     were = "was" if reviews == 1 else "were"
     yield (
-        f"Left behind: {_count(reviews, 'review')} in {_count(documents, 'document')} "
+        f"Left behind: {quantity(reviews, 'review')} in {quantity(documents, 'document')} "
         f"{were} not exported."
     )
     for cause in report.left_behind:
         yield (
-            f"  {_count(cause.reviews, 'review')}: {CAUSES[cause.cause]}, "
+            f"  {quantity(cause.reviews, 'review')}: {CAUSES[cause.cause]}, "
             f"for example {wording.place(cause.path, cause.line)}"
         )
         # A remedy of several lines is there to be copied; what a vault adds to it has one.
@@ -559,7 +560,7 @@ def _nothing(report: Report, wording: Wording) -> Iterator[str]:
     yield f"No flashcards were found in {harmless(wording.vault)}, so no deck was written."
     for reason in report.skipped:
         yield (
-            f"  {_count(reason.documents, 'document')}: {reason.reason.removesuffix('.')}, "
+            f"  {quantity(reason.documents, 'document')}: {reason.reason.removesuffix('.')}, "
             f"for example {wording.place(reason.path)}"
         )
         if reason.reason == CAUSES["no-tag"]:
@@ -579,7 +580,7 @@ def _place(report: Report, _: Wording) -> Iterator[str]:
     """Where the deck is, how big, and what to do with it."""
     outcome, deck = report.outcome, harmless(str(report.outcome.round.deck))
     size = outcome.delivery.size if outcome.delivery is not None else 0
-    holds = f"{_count(len(outcome.round.plan.notes), 'note')}, {_media(outcome)}"
+    holds = f"{quantity(len(outcome.round.plan.notes), 'note')}, {_media(outcome)}"
     match outcome.verdict:
         case Verdict.WRITTEN:
             yield f"The deck is {deck} ({holds}, {_bytes(size)} in all)."
@@ -607,7 +608,7 @@ def _large_and_online(report: Report, _: Wording) -> Iterator[str]:
     if plan.online:
         it, them = ("it", "it") if len(plan.online) == 1 else ("they", "them")
         yield _filled(
-            f"{_count(len(plan.online), 'image or sound', 'images or sounds')} of the web "
+            f"{quantity(len(plan.online), 'image or sound', 'images or sounds')} of the web "
             f"{_are(len(plan.online))} not in the deck: {it} can be seen or heard only with a "
             "connection.",
             "",
@@ -658,7 +659,7 @@ PARTS: dict[Verdict, tuple[Part, ...]] = {
 """What is told of each outcome, in this order."""
 
 
-def _count(number: int, noun: str, nouns: str = "") -> str:
+def quantity(number: int, noun: str, nouns: str = "") -> str:
     """`1 review`, `2 reviews`; `nouns` is the plural where `s` does not make it."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or noun + 's'}"
 
@@ -702,7 +703,7 @@ def _media(outcome: Outcome) -> str:
     media = outcome.round.plan.media
     if not media:
         return "no media"
-    return f"{_count(len(media), 'media file')} of {_bytes(sum(item.size for item in media))}"
+    return f"{quantity(len(media), 'media file')} of {_bytes(sum(item.size for item in media))}"
 
 
 def _findings(outcome: Outcome) -> str:
@@ -710,7 +711,7 @@ def _findings(outcome: Outcome) -> str:
     counted = Counter(diagnostic.severity for diagnostic in outcome.round.plan.diagnostics)
     kinds = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"))
     are = "is" if sum(counted[severity] for severity, _ in kinds) == 1 else "are"
-    return f"{are} " + " and ".join(_count(counted[s], noun) for s, noun in kinds if counted[s])
+    return f"{are} " + " and ".join(quantity(counted[s], noun) for s, noun in kinds if counted[s])
 
 
 def _quoted(text: str) -> str:
@@ -775,7 +776,7 @@ def on_the_ledger(outcome: Outcome, named: str, first: bool) -> str:
 def took(changed: Sequence[str], seconds: float) -> str:
     """Why a round was made and how long it took: `(Cells.md; 0.24 s)`."""
     files = [harmless(path) for path in changed]
-    where = ", ".join(files) if len(files) <= FEW_FILES else _count(len(files), "file")
+    where = ", ".join(files) if len(files) <= FEW_FILES else quantity(len(files), "file")
     return f"({where}; {seconds:.2f} s)" if where else f"({seconds:.2f} s)"
 
 

@@ -34,7 +34,7 @@ from obs2anki.deeds import (
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
 from obs2anki.reconcile import NOTHING_MORE, Wishes
-from obs2anki.report import Wording
+from obs2anki.report import Wording, argument, quantity
 from obs2anki.rest import Rest, Said
 from obs2anki.terminal import columns, harmless, shortened
 
@@ -280,7 +280,7 @@ def _pruned(round_: Round, session: Session, terms: Terms, force: bool) -> Prune
 def _refuse_many(removed: int, held: int, force: bool) -> None:
     if not force and (removed > MANY or removed * 100 > held * SHARE):
         raise Obs2ankiError(
-            f"{_count(removed, 'note')} of {held:,} would be deleted, with all reviews in Anki. "
+            f"{quantity(removed, 'note')} of {held:,} would be deleted, with all reviews in Anki. "
             "Look at them with --dry-run; if they are to go, give --force."
         )
 
@@ -342,9 +342,9 @@ def forgotten(synced: Synced, named: str) -> str:
     if begun and synced.changes.added:
         new, remedy = "is a new note now", f"delete in Anki what this sync has added, {remedy}"
     return (
-        f"{_count(synced.strangers, 'note')} in Anki may be this vault's, but there was no ledger "
-        f"to tell: a flashcard that was reworded {new}. If the ledger was lost, {remedy}:\n"
-        f"  obs2anki adopt {report.argument(named)} path/to/collection.anki2"
+        f"{quantity(synced.strangers, 'note')} in Anki may be this vault's, but there was no "
+        f"ledger to tell: a flashcard that was reworded {new}. If the ledger was lost, {remedy}:\n"
+        f"  obs2anki adopt {argument(named)} path/to/collection.anki2"
     )
 
 
@@ -409,7 +409,7 @@ def pruned_as_text(pruned: Pruned, wording: Wording) -> Iterator[str]:
         return
     yield from removals(pruned.removed, wording)
     yield ""
-    count = _count(len(pruned.removed), "note")
+    count = quantity(len(pruned.removed), "note")
     if pruned.ending is Ending.WRITTEN:
         yield f"{count} deleted from Anki."
         if pruned.applied.backup:
@@ -455,14 +455,10 @@ def counts(changes: Changes) -> dict[Verb, int]:
 def _counted(changes: Changes) -> str:
     told = [f"{count:,} {_DONE[verb]}" for verb, count in counts(changes).items() if count]
     if changes.media:
-        told.append(f"{_count(len(changes.media), 'media file')} added")
+        told.append(f"{quantity(len(changes.media), 'media file')} added")
     if changes.limits:
-        told.append(f"{_count(len(changes.limits), 'deck')} with another maximum interval")
+        told.append(f"{quantity(len(changes.limits), 'deck')} with another maximum interval")
     return ", ".join(told)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 # ---------------------------------------------------------------- to programs

@@ -702,6 +702,19 @@ def test_adopt_says_what_it_matched_and_what_it_could_not(
     assert "There is a ledger already: school/.obs2anki/ledger.jsonl" in again.err
 
 
+def test_adopt_names_the_vault_as_a_shell_takes_it(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, deck = school(tmp_path), tmp_path / "deck.apkg"
+    export(root, deck)
+    lose(root)
+    edit(root, "deep/Chemistry.md", ("What is gold's sign;; Au\n", ""))
+    root.rename(tmp_path / "my school")
+    monkeypatch.chdir(tmp_path)
+    done = run(["adopt", "my school", "deck.apkg"], capsys)
+    assert "to find them in Anki: obs2anki list 'my school' --gone\n" in done.out
+
+
 def test_adopt_says_the_same_as_json(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
