@@ -322,13 +322,14 @@ def _in_folder(path: str, pattern: str) -> bool:
     """Whether the document lies in, or anywhere below, a folder that the glob matches."""
     from wcmatch import glob
 
+    from obs2anki import globs
+
     parents = path.split("/")[:-1]
     folders = ["/".join(parents[: i + 1]) for i in range(len(parents))]
+    # Of braces that make too many patterns, wcmatch would raise an error.
+    wanted = globs.braces(pattern.strip("/"))
     return any(
-        glob.globmatch(
-            folder, pattern.strip("/"), flags=glob.GLOBSTAR | glob.BRACE | glob.FORCEUNIX
-        )
-        for folder in folders
+        glob.globmatch(folder, wanted, flags=glob.GLOBSTAR | glob.FORCEUNIX) for folder in folders
     )
 
 

@@ -131,12 +131,12 @@ def _compiled(pattern: str) -> _Glob | None:
         return None
     bare = pattern.lstrip("!")
     negated = (len(pattern) - len(bare)) % 2 == 1
-    alternatives = tuple(_alternative(_utf16(one)) for one in _braces(bare) if one)
+    alternatives = tuple(_alternative(_utf16(one)) for one in braces(bare) if one)
     return _Glob(negated, alternatives)
 
 
-def _braces(pattern: str) -> list[str]:
-    """`{a,b}/c` as `a/c` and `b/c`."""
+def braces(pattern: str) -> list[str]:
+    """`{a,b}/c` as `a/c` and `b/c`; a pattern that would make too many stays as it is."""
     if "{" not in pattern:
         return [pattern]
     try:

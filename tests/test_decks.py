@@ -77,6 +77,12 @@ def test_a_rule_by_folder_takes_everything_below() -> None:
     assert homes(text, settings, "Languages.md") == ["flashcards"]
 
 
+@pytest.mark.parametrize("pattern", ["{1..100000}", "{a,b}" * 12, "{" * 5000 + "}" * 5000])
+def test_a_folder_with_braces_for_a_thousand_names_and_more_is_no_bug(pattern: str) -> None:
+    settings = with_decks(rules=(DeckRule(folder=pattern, deck="D"),))
+    assert homes("#flashcards\nQ;; A", settings, "no/a.md") == ["flashcards"]
+
+
 def test_the_first_matching_rule_wins_and_may_skip() -> None:
     rules = (DeckRule(tag="drafting", skip=True), DeckRule(tag="flashcards", deck="All"))
     text = "#flashcards\nQ;; A\nQ2;; A2 #drafting"
