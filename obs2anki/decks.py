@@ -20,11 +20,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from obs2anki import diagnostics
+from obs2anki.ankitext import DEEPEST_DECK
 from obs2anki.data import DeckName, Diagnostic, Document, Flashcard, Value
 from obs2anki.settings import DeckRule, Grammar, Settings
-
-MAX_DEPTH = 11
-"""Anki aborts an import that holds a deck nested deeper (26.09)."""
 
 
 class Placed(Value, frozen=True):
@@ -123,7 +121,7 @@ def place(
             filing = filings[around] = _filing(document, around, lines, settings, vault)
         if filing.left_out == "unreadable-tags":
             found.append(diagnostics.at("O303", document.path, flashcard.line))
-        elif filing.depth > MAX_DEPTH:
+        elif filing.depth > DEEPEST_DECK:
             details = (filing.depth, filing.deck)
             found.append(diagnostics.at("O701", document.path, flashcard.line, *details))
         settled = structs.replace(flashcard, topics=filing.topics, tags=filing.tags)
@@ -364,7 +362,7 @@ def _finished(deck: str, strips: tuple[str, ...], depth: int, above: str) -> tup
         parts = parts[:depth]
     root = [part.strip() for part in above.replace("/", "::").split("::")]
     parts = [part for part in root if part] + parts
-    name = "::".join(parts[:MAX_DEPTH])
+    name = "::".join(parts[:DEEPEST_DECK])
     # Anki's own deck cannot be told from an import's: ours are never named like it.
     if name.casefold() == "default":
         name += " deck"
