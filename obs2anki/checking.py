@@ -89,7 +89,7 @@ def by_vault(named: Iterable[Path]) -> dict[Path, Named]:
     """
     found: dict[Path, Named] = {}
     for path in named:
-        if not path.exists():
+        if not _is_there(path):
             raise Obs2ankiError(f"There is no file or folder {path}. Check how it is written.")
         root = vault.root_of(path)
         inside = _inside(root, path)
@@ -100,6 +100,11 @@ def by_vault(named: Iterable[Path]) -> dict[Path, Named]:
         else:
             found[root] = Named(before.files | {inside}, before.folders)
     return found
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; a document that leads nowhere is a finding, O202."""
+    return path.exists() or (path.is_symlink() and vault.is_document(path.name))
 
 
 def _inside(root: Path, path: Path) -> VaultPath:

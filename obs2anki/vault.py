@@ -369,7 +369,7 @@ def reviewed(contents: Contents, in_force: Settings) -> Iterator[Source]:
     """
     taken = {source.path: source for source in contents.sources}
     for path in contents.files if not in_force.plugin else ():
-        if not _is_document(path) or is_ignored(path, in_force):
+        if not is_document(path) or is_ignored(path, in_force):
             continue
         source = taken.get(path)
         if source is None:
@@ -600,7 +600,7 @@ class _Listing:
     def is_folder(self, entry: os.DirEntry[str], disk: str, real: Path | None) -> bool:
         """Whether to go on into it; if not, it is noted here as what it is."""
         folder = entry.is_dir(follow_symlinks=False)
-        document = _is_document(disk) and not folder
+        document = is_document(disk) and not folder
         if _unicode(entry.name) is None:
             shown = spelled(disk)
             self.tell("O108", VaultPath(shown), shown, document=document)
@@ -641,21 +641,21 @@ class _Listing:
         except (OSError, RuntimeError):  # a link to itself
             real, folder, file = root / disk, False, False
         if not real.is_relative_to(root):
-            self.tell("O106", path, path, document=_is_document(disk) and not folder)
+            self.tell("O106", path, path, document=is_document(disk) and not folder)
             return
         seen = not any(part.startswith(".") for part in real.relative_to(root).parts)
         if folder and not seen:
             self.walk(disk, real)
         elif file:
-            again = real in self.followed or (seen and _is_document(real.name))
-            self.add(disk, document=_is_document(disk) and not again)
+            again = real in self.followed or (seen and is_document(real.name))
+            self.add(disk, document=is_document(disk) and not again)
             self.followed.add(real)
-        elif not folder and _is_document(disk):
+        elif not folder and is_document(disk):
             nowhere = "it is a symbolic link that leads to no file"
             self.tell("O202", path, nowhere, document=True)
 
 
-def _is_document(name: str) -> bool:
+def is_document(name: str) -> bool:
     """Whether Obsidian takes a file for Markdown: it looks at the ending, without case."""
     return name[-3:].lower() == ".md"
 
@@ -718,7 +718,7 @@ def order(path: str) -> str:
     `group-2` before `group-10`. Folders and documents stand among each other. Paths with one
     key are to be sorted by themselves.
     """
-    key = path[:-3] if _is_document(path) else path
+    key = path[:-3] if is_document(path) else path
     if not key.isascii():
         parted = unicodedata.normalize("NFKD", key)
         key = "".join(char for char in parted if not "\u0300" <= char <= "\u036f")

@@ -235,6 +235,18 @@ def test_a_link_is_checked_where_it_stands(folder: Path) -> None:
     assert checking.by_vault([folder / "v/b.md"]) == {root: wanted}
 
 
+def test_a_document_that_leads_nowhere_keeps_no_other_from_its_check(
+    folder: Path, capsys: Capture
+) -> None:
+    written(folder / "v", {"obs2anki.toml": "", "x.md": "Q;;\n"})
+    (folder / "v/dead.md").symlink_to("nowhere.md")
+    (folder / "v/folder").symlink_to("nowhere")
+    done = run(["check", "v/dead.md", "v/x.md"], capsys)
+    assert done.code == 1
+    assert "v/dead.md:1:1: O202" in done.err and "v/x.md:1:1: O301" in done.err
+    assert run(["check", "v/folder"], capsys).code == 2  # else a lost vault would be a clean one
+
+
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
 def test_a_name_that_is_not_unicode_is_told_where_it_is_named(
     folder: Path, capsys: Capture
