@@ -181,6 +181,13 @@ def test_what_is_staged_is_checked_and_not_what_is_on_the_disk(repository: Repos
     assert repository.commit().code == 1
 
 
+def test_a_name_that_begins_with_a_dash_is_no_option(repository: Repository) -> None:
+    repository.install(hook("obs2anki-check"))
+    repository.write({"-12 degrees.md": BAD})
+    said = repository.commit("--", "-12 degrees.md")
+    assert "-12 degrees.md:3:1: O301" in said.text
+
+
 def test_the_vaults_settings_decide(repository: Repository) -> None:
     repository.install(hook("obs2anki-check"))
     ignore = '[check.ignore_in]\n"drafts/**" = ["O301"]\n'
@@ -286,10 +293,12 @@ def test_the_hook_for_git_alone_works(repository: Repository) -> None:
     file = repository.root / ".git/hooks/pre-commit"
     file.write_text(script, "utf-8")
     file.chmod(0o755)
-    repository.write({"a bad one.md": BAD})
-    said = repository.commit("a bad one.md")
+    names = ("a bad one.md", "-12 degrees.md", "LOUD.MD")
+    repository.write(dict.fromkeys(names, BAD))
+    said = repository.commit("--", *names)
     assert said.code == 1
-    assert "a bad one.md:3:1: O301" in said.text
+    assert all(f"{name}:3:1: O301" in said.text for name in names)
+    repository.must("git", "rm", "-q", "-f", "--", *names[1:])
     repository.write({"a bad one.md": "#flashcards\n\nCapital of Sweden::Stockholm\n"})
     assert repository.commit("a bad one.md").code == 1
     assert status(repository) == {"a bad one.md", "cards.apkg", *LEDGER}
