@@ -234,7 +234,7 @@ RULES: dict[str, Rule] = {
     "O501": Rule(
         W_,
         "cloze asks nothing",
-        "Card {0} of this cloze asks nothing, so Anki does not get it.",
+        "Anki does not get {0} of this cloze, for nothing would be asked.",
         "Number the clozes without gaps, and put none where nothing is shown, such as into the address of a link.",
     ),
     "O502": Rule(

@@ -551,10 +551,26 @@ def _packed(
 ) -> tuple[int, ...]:
     """The ordinals, -1 for those that the text does not yield: Anki needs a card for each."""
     packed = frozenset(number - 1 for number in cloze.numbers(html))
-    for card, place in enumerate(places):
-        if place not in packed:
-            found.append(diagnostics.at("O501", flashcard.path, flashcard.line, card + 1))
+    silent = [card for card, place in enumerate(places, 1) if place not in packed]
+    if silent:
+        found.append(diagnostics.at("O501", flashcard.path, flashcard.line, _cards(silent)))
     return tuple(place if place in packed else -1 for place in places)
+
+
+def _cards(numbers: Sequence[int]) -> str:
+    """`card 2`, or `cards 1 to 364, 366`: some cards of a flashcard, in order, in a few words."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    said = [" to ".join(map(str, run)) for run in runs[:_RUNS]]
+    more = ["…"] if len(runs) > _RUNS else []
+    return f"card{'s' if len(numbers) > 1 else ''} {', '.join([*said, *more])}"
+
+
+_RUNS = 5
 
 
 def _kept(of: Yield, planned: Sequence[Planned]) -> tuple[Kept, ...]:

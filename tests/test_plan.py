@@ -112,6 +112,20 @@ def test_a_cloze_card_that_asks_nothing_is_not_packed_and_keeps_its_review_slot(
     assert written.codes(made.diagnostics) == [("O501", 3)]
 
 
+def test_a_number_far_too_high_is_told_once() -> None:
+    # An answer of digits with a hint looks like the number of a cloze.
+    made = planned(a="#flashcards\n\nA year has ==365;;how many== days and ==1;;twelve== months")
+    (found,) = made.diagnostics
+    assert (found.code, found.line) == ("O501", 3)
+    assert "cards 2 to 364 of this cloze" in found.message
+
+
+def test_which_cards_ask_nothing_is_said_in_a_few_words() -> None:
+    numbers = " ".join(f"=={number};;x==" for number in range(2, 15, 2))
+    (found,) = planned(a=f"#flashcards\n\n{numbers} ==7;;x==").diagnostics
+    assert "cards 1, 3, 5, 9, 11, … of this cloze" in found.message
+
+
 def test_the_order_of_cloze_patterns_and_back_again_leave_the_ledger_as_it_was() -> None:
     marks = "==[123;;]answer[;;hint]==", "**[123;;]answer[;;hint]**"
     one, other = (
