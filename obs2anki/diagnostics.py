@@ -135,7 +135,7 @@ RULES: dict[str, Rule] = {
         W_,
         "unclosed code block",
         "This code block is never closed, so nothing below it is a flashcard of its own.",
-        "Close it with {0} on a line of its own. If this line was to close one, look further up for a fence that is missing or indented.",
+        "Close it with {0} at the very beginning of a line of its own. If this line was to close one, look further up for a fence that is missing or indented.",
     ),
     "O208": Rule(
         W_,
