@@ -11,6 +11,7 @@ The plugin's part is src/note/note-question-parser.ts, version 1.15.4.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -72,9 +73,17 @@ def mentions_flashcard_tag(text: str, grammar: Grammar) -> bool:
     Asked of a document that the plugin does not read: its author may have meant it to be read.
     """
     folded = text.casefold()
-    head = folded[: max(folded.find("\n---", 3), 0)] if folded.startswith("---") else ""
+    head = _head(folded.lstrip())
     names = [tag[1:].casefold() for tag in grammar.flashcard_tags if len(tag) > 1]
     return any(name in head or "#" + name in folded for name in names)
+
+
+def _head(text: str) -> str:
+    """What may be meant for a frontmatter; one that is never closed ends with its paragraph."""
+    if not text.startswith("---"):
+        return ""
+    closing = text.find("\n---", 3)
+    return text[:closing] if closing >= 0 else re.split(r"\n[ \t]*\r?\n", text, maxsplit=1)[0]
 
 
 def _all_tags(document: Document) -> Iterable[str]:

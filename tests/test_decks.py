@@ -193,3 +193,6 @@ def test_a_meant_tag_is_recognised_in_any_spelling() -> None:
     assert decks.mentions_flashcard_tag("#Flashcards\nQ;; A", grammar)
     assert decks.mentions_flashcard_tag("---\ntags: [flashcards\n---\n", grammar)
     assert not decks.mentions_flashcard_tag("my flashcards, in words", grammar)
+    assert decks.mentions_flashcard_tag("\n---\ntags: [flashcards]\n---\n", grammar)
+    assert decks.mentions_flashcard_tag("---\r\ntags: flashcards\r\n\r\nQ;; A", grammar)
+    assert not decks.mentions_flashcard_tag("---\n\nmy flashcards, in words", grammar)
