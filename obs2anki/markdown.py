@@ -142,10 +142,20 @@ def _values(text: str) -> Mapping[str, FrontmatterValue]:
     try:
         loaded: Mapping[str, FrontmatterValue] = YAMLHandler().load(text, Loader=TopLevel)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
-        raise ValueError(problem, mark.line + 1 if mark else 1) from None
+        # The end is no line to be mended.
+        last = text.rstrip().count("\n") + 1
+        raise ValueError(problem, min(_line(error), last)) from None
     return loaded
+
+
+def _line(error: Exception) -> int:
+    """Where to mend it, 1-based: a bracket or quote that is never closed is missed only later."""
+    marks = [getattr(error, "problem_mark", None), getattr(error, "context_mark", None)]
+    context = getattr(error, "context", None) or ""
+    if "flow" in context or "quoted" in context:
+        marks.reverse()
+    return next((mark.line + 1 for mark in marks if mark), 1)
 
 
 def _obsidian_tags(frontmatter: Mapping[str, FrontmatterValue]) -> tuple[str, ...]:

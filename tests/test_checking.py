@@ -358,7 +358,15 @@ def test_broken_frontmatter_is_told_where_it_hides_the_tag(folder: Path) -> None
     }
     root = written(folder / "v", {PLUGIN: tagged(), **documents})
     found = codes(checking.check_vault(root).diagnostics)
-    assert found == [("a.md", 3, "O203"), ("other.md", 4, "O702")]
+    assert found == [("a.md", 2, "O203"), ("other.md", 4, "O702")]
+
+
+@pytest.mark.parametrize(
+    ("head", "line"), [("\n---\ntags: [flashcards]\n---", 3), ("---\ntags: [flashcards]", 2)]
+)
+def test_a_tag_in_what_is_no_frontmatter_is_told(folder: Path, head: str, line: int) -> None:
+    written(folder / "v", {PLUGIN: tagged(), "a.md": f"{head}\n\nQ::A\n"})
+    assert codes(alone(folder / "v", "a.md")) == [("a.md", line, "O703")]
 
 
 def test_a_document_whose_tag_gives_no_deck_is_not_told_to_have_none(folder: Path) -> None:

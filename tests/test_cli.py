@@ -692,7 +692,7 @@ def test_an_image_without_permission_does_not_stop_the_export(folder: Path) -> N
     [
         (b"q;; a\n\xff\xfe", "v/bad.md:2:1: O201 The document is not UTF-8 (byte 6)"),
         (b"q;; a\0b\n", "v/bad.md:1:6: O206 The document holds NUL characters"),
-        (b"---\na: 1\nb: [\n---\nq;; a\n", "v/bad.md:4:1: O203 The frontmatter is not valid YAML"),
+        (b"---\na: 1\nb: [\n---\nq;; a\n", "v/bad.md:3:1: O203 The frontmatter is not valid YAML"),
     ],
 )
 def test_a_document_that_is_amiss_is_named_and_the_rest_goes_on(

@@ -54,7 +54,23 @@ def test_no_frontmatter_is_too_much(yaml: str) -> None:
 def test_broken_yaml_is_told_with_its_line_in_the_document() -> None:
     document, found = markdown.parse(written.source("---\ntags: [a]\nb: [c\n---\nQ:: A"))
     assert document.frontmatter == {}
-    assert written.codes(found) == [("O203", 4)]
+    assert written.codes(found) == [("O203", 3)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tags: [flashcards, biology",
+        "tags: [#flashcards]",
+        'title: "The cell',
+        "title: Cells: a survey",
+    ],
+)
+@pytest.mark.parametrize("more", ["", "author: Somebody\n", "\n\n"])
+def test_broken_yaml_is_told_at_the_line_that_has_to_be_mended(line: str, more: str) -> None:
+    text = f"---\nyear: 2024\n{line}\n{more}---\nQ:: A"
+    _, found = markdown.parse(written.source(text))
+    assert written.codes(found) == [("O203", 3)]
 
 
 def test_frontmatter_is_blanked_so_that_lines_keep_their_numbers() -> None:
