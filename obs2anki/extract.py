@@ -36,7 +36,7 @@ from obs2anki.data import (
     Review,
     Value,
 )
-from obs2anki.markdown import SPACE, SR_CALLOUT, shown, trim
+from obs2anki.markdown import SPACE, SR_CALLOUT, code_spans, shown, trim
 from obs2anki.settings import Grammar
 
 _LEADING_TAG = re.compile(rf"#[^#{re.escape(SPACE)}]+")
@@ -519,8 +519,17 @@ def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
     return tuple(
         LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
         for line, cause in sorted(causes.items())
-        if (count := reviews_in(document.lines[line - 1]))
+        if (count := reviews_in(_outside_code(document.lines[line - 1])))
     )
+
+
+def _outside_code(line: str) -> str:
+    """A line without its inline code: a note about the plugin may show what it writes."""
+    if "`" not in line:
+        return line
+    spans = code_spans(line)
+    starts, ends = (0, *(end for _, end in spans)), (*(start for start, _ in spans), len(line))
+    return "".join(line[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def likely_separator(lines: Sequence[str], line: int) -> str | None:

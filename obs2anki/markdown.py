@@ -234,7 +234,7 @@ def _title(text: str) -> str:
 
 
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    spans = _code_spans(line) if "`" in line else ()
+    spans = code_spans(line) if "`" in line else ()
     if "<" in line:
         spans = tuple(sorted((*spans, *_html_spans(line))))
     passed = hidden = 0  # spans that begin before the place, and up to where they reach
@@ -257,7 +257,7 @@ def _html_spans(line: str) -> tuple[tuple[int, int], ...]:
     return tuple(spans)
 
 
-def _code_spans(line: str) -> tuple[tuple[int, int], ...]:
+def code_spans(line: str) -> tuple[tuple[int, int], ...]:
     """Where inline code stands: a run of backticks up to the next run of the same length."""
     runs = [(m.start(), m.end()) for m in re.finditer("`+", line)]
     closers: dict[int, list[int]] = {}

@@ -369,6 +369,13 @@ def test_a_tag_in_what_is_no_frontmatter_is_told(folder: Path, head: str, line: 
     assert codes(alone(folder / "v", "a.md")) == [("a.md", line, "O703")]
 
 
+def test_a_review_that_a_note_shows_as_code_is_no_review(folder: Path) -> None:
+    review = "<!--SR:!2024-04-12,14,232-->"
+    text = f"#flashcards\n\nThe plugin writes `{review}` below it.\n\n`a` {review} `b`\n\nQ::A\n"
+    written(folder / "v", {PLUGIN: tagged(), "a.md": text})
+    assert codes(alone(folder / "v", "a.md")) == [("a.md", 5, "O401")]
+
+
 def test_a_document_whose_tag_gives_no_deck_is_not_told_to_have_none(folder: Path) -> None:
     root = written(folder / "v", {PLUGIN: tagged(), "a.md": "---\ntag: flashcards\n---\nQ::A\n"})
     assert codes(alone(root, "a.md")) == [("a.md", 4, "O303")]
