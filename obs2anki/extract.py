@@ -471,7 +471,7 @@ def _skip_comment(lines: Sequence[str], index: int, grammar: Grammar, result: Bl
         end = index + 1
     else:
         end = min(index + 2, len(lines)) if closes else len(lines)
-        hidden = [line for line in lines[start + 1 : end] if trim(line)]
+        hidden = [line for line in lines[start + 1 : end] if trim(line) and not _is_comment(line)]
         if hidden and closes:
             result.found.append(("O204", start + 1, ()))
         elif hidden:
@@ -480,6 +480,13 @@ def _skip_comment(lines: Sequence[str], index: int, grammar: Grammar, result: Bl
     # What stands inside the comment was put there on purpose; what it swallows was not.
     result.swallowed += [i + 1 for i in range(comment_end + 1, end) if review.OPENER in lines[i]]
     return end
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line is one comment, with which nothing is lost; a review is more than that."""
+    line = trim(line)
+    ends = line.find(review.CLOSER) == len(line) - len(review.CLOSER)
+    return line.startswith("<!--") and ends and not line.startswith(review.OPENER)
 
 
 # ---------------------------------------------------------------- flashcards

@@ -71,6 +71,23 @@ def test_reviews_swallowed_by_a_comment_are_left_behind_at_their_line() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("<!-- toc -->\n<!-- /toc -->\n", []),
+        ("<!-- toc -->\n  <!-- /toc -->  \nText", []),
+        ("<!-- a -->\n<!-- b -->\n<!-- c -->\nText", [("O204", 3)]),
+        ("<!-- a -->\n<!-- b --> text <!-- c -->", [("O204", 1)]),
+        ("<!-- a -->\n<!-- b\n-->", [("O204", 1)]),
+        ("<!-- a -->\n<!--SR:!2024-05-01,12,230-->", [("O204", 1)]),
+    ],
+)
+def test_a_comment_that_swallows_but_a_comment_is_not_told(
+    text: str, found: list[tuple[str, int]]
+) -> None:
+    assert written.codes(written.extraction(text).diagnostics) == found
+
+
 def test_an_orphan_names_the_likely_separator() -> None:
     found = written.extraction("front :: back\n<!--SR:!2024-05-01,12,230!2024-05-02,1,230-->")
     assert [(left.cause, left.reviews, left.separator) for left in found.left_behind] == [
