@@ -993,13 +993,18 @@ def _proofs(content: str, grammar: Grammar) -> Iterable[tuple[int, str, Flashcar
         if accounted or line.startswith("<!--") or not (comment or follows):
             continue
         if not any(_stands(separator, card) for separator, _ in inline):
-            proved = next((pair for pair in _CANDIDATES if _stands(pair[0], card)), None)
+            proved = next((pair for pair in _CANDIDATES if _proves(pair[0], card)), None)
             if proved is not None:
                 yield number, *proved
 
 
 # The two forms of a review on the line below; the plugin knows both at column 0 only.
 _REVIEW_BELOW = ("<!--SR:", "> [!sr|card-metadata]")
+
+
+def _proves(separator: str, line: str) -> bool:
+    """Whether a separator has a question before it: a quote within a quote begins with >>, too."""
+    return _stands(separator, line) and bool(line.partition(separator)[0].strip("> \t"))
 
 
 def _stands(separator: str, line: str) -> bool:
