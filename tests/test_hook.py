@@ -307,6 +307,22 @@ def test_the_hook_for_git_alone_works(repository: Repository) -> None:
     assert repository.commit().code == 1  # no document is left to check, but the deck follows
 
 
+def test_a_ledger_that_was_not_committed_fails_the_job(repository: Repository) -> None:
+    (block,) = shown(ON_GITHUB, "remember")
+    *before, last = (line.split() for line in block.splitlines())
+
+    def ends() -> int:
+        for line in before:
+            repository.must(*line)
+        return repository.do(*last).code
+
+    assert ends() == 1  # there was none
+    repository.commit(".obs2anki")
+    assert ends() == 0
+    repository.write({"good.md": GOOD + "\nCapital of Sweden::Stockholm\n"})
+    assert ends() == 1
+
+
 def test_the_workflow_for_github_runs(repository: Repository) -> None:
     (block,) = shown(ON_GITHUB, "workflow")
     steps = yaml.safe_load(block)["jobs"]["check"]["steps"]
