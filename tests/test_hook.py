@@ -307,22 +307,6 @@ def test_the_hook_for_git_alone_works(repository: Repository) -> None:
     assert repository.commit().code == 1  # no document is left to check, but the deck follows
 
 
-def test_a_ledger_that_was_not_committed_fails_the_job(repository: Repository) -> None:
-    (block,) = shown(ON_GITHUB, "remember")
-    *before, last = (line.split() for line in block.splitlines())
-
-    def ends() -> int:
-        for line in before:
-            repository.must(*line)
-        return repository.do(*last).code
-
-    assert ends() == 1  # there was none
-    repository.commit(".obs2anki")
-    assert ends() == 0
-    repository.write({"good.md": GOOD + "\nCapital of Sweden::Stockholm\n"})
-    assert ends() == 1
-
-
 def test_the_workflow_for_github_runs(repository: Repository) -> None:
     (block,) = shown(ON_GITHUB, "workflow")
     steps = yaml.safe_load(block)["jobs"]["check"]["steps"]
@@ -340,7 +324,7 @@ def test_the_workflow_for_github_runs(repository: Repository) -> None:
 
 
 def test_on_github_a_ledger_that_nobody_committed_is_found(repository: Repository) -> None:
-    (script,) = shown(ON_GITHUB, "ledger")
+    (script,) = shown(ON_GITHUB, "remember")
     assert repository.do("sh", "-e", "-c", script).code == 1
     assert repository.commit(".obs2anki").code == 0
     assert repository.do("sh", "-e", "-c", script).code == 0
