@@ -158,8 +158,14 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
 
 
 def _concerns(found: Diagnostic, named: Named) -> bool:
-    """Whether a finding is about what was named: it, or what is embedded in its flashcards."""
-    return named.whole or named.holds(found.path) or found.code.startswith("O6")
+    """Whether a finding is about what was named: it, a folder around it, or what it embeds."""
+    around = f"{found.path}/"
+    return (
+        named.whole
+        or named.holds(found.path)
+        or found.code.startswith("O6")
+        or any(path.startswith(around) for path in (*named.files, *named.folders))
+    )
 
 
 def _entries(root: Path, in_force: Settings) -> Sequence[Entry]:

@@ -251,11 +251,17 @@ def test_a_document_that_leads_nowhere_keeps_no_other_from_its_check(
 def test_a_name_that_is_not_unicode_is_told_where_it_is_named(
     folder: Path, capsys: Capture
 ) -> None:
-    written(folder / "v", {"a.md": "Q;; A"})
+    written(folder / "v", {"obs2anki.toml": "", "a.md": "Q;; A"})
     name = os.fsdecode(b"v/caf\xe9.md")
     Path(name).write_text("R;; B")
     done = run(["check", name], capsys)
     assert (done.code, "O108" in done.err) == (1, True)
+    inside = Path(os.fsdecode(b"v/\xe9t\xe9/x.md"))
+    inside.parent.mkdir()
+    inside.write_text("R;; B")
+    for named in (inside, inside.parent):
+        done = run(["check", str(named)], capsys)
+        assert (done.code, "O108" in done.err, "caf" in done.err) == (1, True, False)
 
 
 def test_a_name_that_is_not_normal_is_found(folder: Path, capsys: Capture) -> None:
