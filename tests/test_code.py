@@ -77,6 +77,11 @@ def test_every_language_is_one_of_pygments(name: str) -> None:
     assert name in known
 
 
+def test_a_language_that_an_older_pygments_lacks_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(code.LEXERS, "tsx", "a lexer of next year")
+    assert code.coloured(block("tsx", "let a = 1")) == block("tsx", "let a = 1")
+
+
 def test_every_class_has_its_colour_in_the_stylesheet() -> None:
     for definition in DEFINITIONS.values():
         for name in set(code.CLASSES.values()):

@@ -115,8 +115,11 @@ def _runs(lexer: str, code: str) -> tuple[Run, ...]:
     """The code in runs of one class each; none if it is to stay plain."""
     if len(code) > MOST_CHARACTERS or _RUNAWAY.search(code):
         return ()
+    made = _lexer(lexer)
+    if made is None:
+        return ()
     ended = code if code.endswith("\n") else code + "\n"  # comments of some lexers need it
-    found = [(_class(kind), text) for _, kind, text in _lexer(lexer).get_tokens_unprocessed(ended)]
+    found = [(_class(kind), text) for _, kind, text in made.get_tokens_unprocessed(ended)]
     if "".join(text for _, text in found) != ended:
         return ()
     merged = [
@@ -130,11 +133,16 @@ def _runs(lexer: str, code: str) -> tuple[Run, ...]:
 
 
 @cache
-def _lexer(name: str) -> Lexer:
+def _lexer(name: str) -> Lexer | None:
+    """A lexer by its name; None = the Pygments that is installed does not have it yet."""
     # Pygments takes as long to import as a whole export of a small vault.
     from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
 
-    lexer: Lexer = get_lexer_by_name(name, **OPTIONS.get(name, {}))
+    try:
+        lexer: Lexer = get_lexer_by_name(name, **OPTIONS.get(name, {}))
+    except ClassNotFound:
+        return None
     return lexer
 
 
