@@ -553,11 +553,11 @@ def _packed(
     packed = frozenset(number - 1 for number in cloze.numbers(html))
     silent = [card for card, place in enumerate(places, 1) if place not in packed]
     if silent:
-        found.append(diagnostics.at("O501", flashcard.path, flashcard.line, _cards(silent)))
+        found.append(diagnostics.at("O501", flashcard.path, flashcard.line, _named(silent)))
     return tuple(place if place in packed else -1 for place in places)
 
 
-def _cards(numbers: Sequence[int]) -> str:
+def _named(numbers: Sequence[int]) -> str:
     """`card 2`, or `cards 1 to 364, 366`: some cards of a flashcard, in order, in a few words."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -571,6 +571,7 @@ def _cards(numbers: Sequence[int]) -> str:
 
 
 _RUNS = 5
+"""Of cards, before the rest of them is left to the reader."""
 
 
 def _kept(of: Yield, planned: Sequence[Planned]) -> tuple[Kept, ...]:
