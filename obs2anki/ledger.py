@@ -373,8 +373,8 @@ def _line(one: _Header | Entry) -> bytes:
 
 
 def _attributes(file: Path) -> str:
-    """Git's way to merge the lines of both sides without asking."""
-    return f"{file.name} merge=union\n"
+    """Have git merge the lines of both sides without asking, and keep their ends on Windows."""
+    return f"{file.name} merge=union eol=lf\n"
 
 
 def _digest(content: bytes) -> bytes:

@@ -263,6 +263,16 @@ def test_a_fresh_clone_has_nothing_to_change(exported: Repository, tmp_path: Pat
     assert status(clone) == set()
 
 
+def test_a_clone_on_windows_has_nothing_to_change(exported: Repository, tmp_path: Path) -> None:
+    exported.must("git", "config", "--global", "core.autocrlf", "true")
+    exported.must("git", "clone", "-q", str(exported.root), str(tmp_path / "windows"))
+    clone = Repository(tmp_path / "windows", exported.environment)
+    assert b"\r\n" in (clone.root / "good.md").read_bytes()
+    said = clone.pre_commit("run", "--all-files")
+    assert said.code == 0, said.text
+    assert status(clone) == set()
+
+
 def test_a_vault_in_a_folder_is_named_by_args(repository: Repository) -> None:
     repository.write({"v/obs2anki.toml": 'output = "v.apkg"\n', "v/a.md": "Q;; A\n"})
     repository.must("git", "add", "v")

@@ -392,7 +392,7 @@ def test_the_marks_of_a_conflict_are_named_with_the_way_out(
     assert (done.code, done.out) == (2, "")
     assert "ledger.jsonl:2: The ledger holds the marks of a git conflict." in done.err
     assert "begin with <<<<<<<, =======, >>>>>>>, ||||||| and keep all others" in done.err
-    assert ".gitattributes with the line ledger.jsonl merge=union" in done.err
+    assert ".gitattributes with the line ledger.jsonl merge=union eol=lf" in done.err
 
 
 def test_the_way_out_of_a_conflict_leads_out(
@@ -456,7 +456,7 @@ def test_attributes_for_git_are_written_once_and_never_again(tmp_path: Path) -> 
     file = tmp_path / ".obs2anki" / "ledger.jsonl"
     ledger.save(file, some(), tmp_path)
     attributes = file.with_name(".gitattributes")
-    assert attributes.read_text() == "ledger.jsonl merge=union\n"
+    assert attributes.read_text() == "ledger.jsonl merge=union eol=lf\n"
     attributes.write_text("mine")
     ledger.save(file, some(ENTRY), tmp_path)
     assert attributes.read_text() == "mine"
@@ -988,6 +988,8 @@ def test_a_ledger_survives_the_line_ends_that_git_makes_on_windows(
 ) -> None:
     one, _ = clones
     before = one.export(1, monkeypatch)
+    (one.root / ".obs2anki/.gitattributes").write_text("ledger.jsonl merge=union\n")
+    one.commit("What an earlier version wrote")
     windows = Clone(one.root.with_name("windows"))
     one.git("clone", "-q", "-c", "core.autocrlf=true", str(one.root), str(windows.root))
     assert b"\r\n" in (windows.root / ".obs2anki/ledger.jsonl").read_bytes()
