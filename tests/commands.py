@@ -90,9 +90,7 @@ def child(
     arguments: list[str], folder: Path, before: str = "", env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:
     """A command in a process of its own, in `folder`; `before` is Python that runs first."""
-    # Whoever runs the tests in the background ignores Ctrl-C, and so would each child.
-    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\n"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{before}\n"
     code += "from obs2anki.__main__ import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],

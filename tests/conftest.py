@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("steady")
+
+# Whoever runs the tests in the background ignores Ctrl-C, and so would each process of theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SPEAKING_VARIABLES = (
     "SOURCE_DATE_EPOCH",
