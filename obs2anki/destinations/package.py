@@ -154,16 +154,15 @@ def _first(plan: Plan) -> Delivery:
 
 def _difference(there: Contents | None, wanted: Contents) -> Delivery:
     old, new = (there or NOTHING).notes, wanted.notes
-    added = frozenset(new).difference(old)
-    unchanged = sum(old.get(guid) == note for guid, note in new.items())
-    same_notes = len(old) == unchanged == len(new)
-    changed = len(new) - len(added) - unchanged
+    added = frozenset([guid for guid in new if guid not in old])
+    others = [guid for guid, note in new.items() if guid not in added and old[guid] != note]
+    same_notes = not added and not others and len(old) == len(new)
     return Delivery(
         added=len(added),
-        changed=changed,
-        newer=sum(old[g][0] < new[g][0] for g in old.keys() & new.keys()) if changed else 0,
+        changed=len(others),
+        newer=sum(old[guid][0] < new[guid][0] for guid in others),
         gone=len(old) - (len(new) - len(added)),
-        unchanged=unchanged,
+        unchanged=len(new) - len(added) - len(others),
         written=not (there and same_notes and there.but_for_notes == wanted.but_for_notes),
         new_guids=added,
     )
