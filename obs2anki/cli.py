@@ -906,6 +906,7 @@ def run(arguments: Sequence[str], keep: Callable[[object], None] | None = None) 
     `keep` is handed what need not be freed, if the process ends with the command.
     """
     try:
+        _refuse_empty(arguments)
         app(args=list(_with_values(arguments)), obj=keep)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE
@@ -917,6 +918,15 @@ def run(arguments: Sequence[str], keep: Callable[[object], None] | None = None) 
         code, lines = _words_of(error)
         return _told(code, lines, None if isinstance(error, Obs2ankiError) else error)
     return DONE
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise an Obs2ankiError for `export "$UNSET"`, which would be the folder that one is in."""
+    if "" in arguments:
+        raise Obs2ankiError(
+            "One of the arguments is empty: perhaps a variable that is not set. For the folder "
+            "that you are in, write a full stop."
+        )
 
 
 MAY_BE_BARE = ("--connect", "--server")

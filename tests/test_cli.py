@@ -121,6 +121,21 @@ def test_options_that_do_not_go_together_are_not_called_a_wrong_value(
     assert "Error: " in done.err and "Invalid value" not in done.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["export", ""], ["export", ".", "-o", ""], ["check", "a.md", ""], ["watch", ".", "-o", ""]],
+)
+def test_a_variable_that_is_not_set_is_not_the_folder_that_one_is_in(
+    arguments: list[str], capsys: Capture, folder: Path
+) -> None:
+    vault(folder, {"a.md": "A;; B"})
+    before = held(folder)
+    done = run(arguments, capsys)
+    assert (done.code, done.out) == (2, "")
+    assert "is empty" in done.err
+    assert held(folder) == before
+
+
 def test_a_watch_of_nothing_does_not_say_that_it_watches(capsys: Capture, folder: Path) -> None:
     done = run(["watch", "nowhere"], capsys)
     assert (done.code, done.err.split(".")[0]) == (2, "There is no folder nowhere")
