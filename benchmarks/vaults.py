@@ -33,6 +33,7 @@ from random import Random
 CARDS_PER_DOCUMENT = 10
 PROSE_ONLY_EVERY = 20
 """One document in so many holds no flashcard tag; half of those hold a review all the same."""
+DOCUMENTS_PER_FOLDER = 30
 DOCUMENTS_PER_IMAGE = 50
 IMAGE_SIDE = 64
 """Pixels."""
@@ -270,10 +271,11 @@ def documents(cards: int, seed: int = 1) -> Iterator[tuple[str, str]]:
     prose_only = count // PROSE_ONLY_EVERY
     tagged = count - prose_only
     images = image_count(cards)
+    chapters = known.words[: max(1, count // len(SUBJECTS) // DOCUMENTS_PER_FOLDER)]
     for index in range(count):
         author = Author(Random(f"{seed} {index}"), known, images)
         share = cards // tagged + (index < cards % tagged) if index < tagged else 0
-        folder = f"{SUBJECTS[index % len(SUBJECTS)]}/{author.words(1, 1)}"
+        folder = f"{SUBJECTS[index % len(SUBJECTS)]}/{author.random.choice(chapters)}"
         yield f"{folder}/Document {index}.md", _document(author, share)
 
 
