@@ -12,6 +12,7 @@ each file that counts with what it said before the last round. What is decided f
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import stat
@@ -312,7 +313,7 @@ class Waker(Protocol):
         """Wait for a change, at most so long; whether one came."""
 
     def works(self) -> bool:
-        """Whether it still listens."""
+        """Whether it still listens. Raises OSError where the system refuses to tell of more."""
 
     def stop(self) -> None:
         """Listen no more."""
@@ -352,6 +353,10 @@ class Events:
     _root: str = ""
     _woken: threading.Event = field(default_factory=threading.Event)
     _observer: BaseObserver | None = None
+    _grown: bool = False
+    """Whether there are folders that may be too many."""
+    _broken: bool = False
+    """Whether a thread that listens has died; those that are started anew may depend on it."""
 
     def start(self, root: Path) -> None:
         """Listen to what happens below `root`.
@@ -361,7 +366,7 @@ class Events:
         from watchdog import events
         from watchdog.observers import Observer
 
-        _quieten()
+        _quieten(self._died)
         self._root = os.path.realpath(root)
         observer = Observer()
         observer.daemon = True
@@ -381,12 +386,18 @@ class Events:
         try:
             observer.schedule(handler, self._root, recursive=True, event_filter=kinds)
             observer.start()
+            _assert_room(observer)
         except BaseException:
             _end(observer)
             raise
         self._observer = observer
 
+    def _died(self) -> None:
+        self._broken = True
+        self._woken.set()
+
     def _heard(self, event: FileSystemEvent) -> None:
+        self._grown |= event.is_directory
         paths = (os.fsdecode(path) for path in (event.src_path, event.dest_path) if path)
         if any(matters(path, self._root) for path in paths):
             self._woken.set()
@@ -401,10 +412,14 @@ class Events:
         return woken
 
     def works(self) -> bool:
-        """Whether the threads that listen are alive; one that the system refuses dies."""
+        """Whether the threads that listen are alive. Raises OSError where a folder is too many."""
         observer = self._observer
+        if observer is not None and self._grown:
+            self._grown = False
+            _assert_room(observer)
         return (
-            observer is not None
+            not self._broken
+            and observer is not None
             and observer.is_alive()
             and all(emitter.is_alive() for emitter in observer.emitters)
         )
@@ -416,6 +431,12 @@ class Events:
             self._observer = None
 
 
+LIMITS = {
+    errno.ENOSPC: "fs.inotify.max_user_watches=524288",
+    errno.EMFILE: "fs.inotify.max_user_instances=1024",
+}
+"""What helps where Linux refuses to tell of changes, by the error."""
+
 ENDING = 2.0
 """Seconds for threads to end; they hold nothing that would be lost."""
 
@@ -426,11 +447,33 @@ def _end(observer: BaseObserver) -> None:
         observer.join(ENDING)
 
 
-def _quieten() -> None:
-    """Keep watchdog's own words off the terminal: a look from time to time makes good for them."""
+def _assert_room(observer: BaseObserver) -> None:
+    """Raise OSError if no folder more may be watched: then some of the vault's are not.
+
+    Linux limits how many. watchdog 7 says so of the first folder only, and passes over those
+    below it.
+    """
+    if sys.platform == "linux":
+        from watchdog.events import FileSystemEventHandler
+
+        observer.unschedule(observer.schedule(FileSystemEventHandler(), os.sep))
+
+
+def _quieten(died: Callable[[], None]) -> None:
+    """Keep watchdog's own words off the terminal: a look from time to time makes good for them.
+
+    `died` is told if one of its threads ends with an error.
+    """
     import logging
     import warnings
 
+    def ended(what: threading.ExceptHookArgs) -> None:
+        if type(what.thread).__module__.startswith("watchdog."):
+            died()
+        else:
+            threading.__excepthook__(what)
+
+    threading.excepthook = ended
     warnings.filterwarnings("ignore", module=r"watchdog\.")
     logging.getLogger("watchdog").addHandler(logging.NullHandler())
     logging.getLogger("watchdog").propagate = False
@@ -571,16 +614,27 @@ class Watch:
         try:
             self.waker.start(self.root)
         except OSError as error:
-            self.poll(error.strerror or str(error))
+            self.poll(error)
 
-    def poll(self, why: str) -> None:
+    def listens(self) -> bool:
+        """Whether there are still events, where there were any; else do without."""
+        try:
+            if self.waker.works():
+                return True
+            self.poll(OSError("it has ceased to"))
+        except OSError as error:
+            self.poll(error)
+        return False
+
+    def poll(self, why: OSError) -> None:
         """Do without events."""
         self.waker.stop()
         self.waker = Poll()
+        limit = LIMITS.get(why.errno or 0)
+        remedy = f" A higher limit helps: sudo sysctl {limit}" if limit is not None else ""
         self.voice.say(
-            f"The system does not tell of changes in the vault ({why}), so it is looked through "
-            f"every {POLL:g} seconds. On Linux a higher limit helps: "
-            "sudo sysctl fs.inotify.max_user_watches=524288"
+            f"The system does not tell of changes in the vault ({why.strerror or why}), so it is "
+            f"looked through every {POLL:g} seconds.{remedy}"
         )
 
     def step(self) -> None:
@@ -617,8 +671,9 @@ class Watch:
             return
         if self.woken:  # by what changes nothing, and there may be more of that
             self.rest(max(QUIET / 2, self.took))
-        if not self.waker.works():
-            self.poll("it has ceased to")
+        if self.identity_of(self.root) != self.place:  # who listens to a folder ends with it
+            return
+        if not self.listens():
             return  # to look at once: there may have been changes
         self.woken = False
         while not self.woken and (left := until - self.clock()) > 0:

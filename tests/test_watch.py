@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -293,6 +296,7 @@ class World:
     there: bool = True
     usual: float = 30.0
     refuses: str | None = None
+    number: int = errno.ENOSPC
     alive: bool = True
     rounds: int = 0
 
@@ -308,7 +312,7 @@ class World:
     # a waker
     def start(self, root: Path) -> None:
         if self.refuses:
-            raise OSError(28, self.refuses)
+            raise OSError(self.number, self.refuses)
 
     def wait(self, seconds: float) -> bool:
         self.rest(seconds)
@@ -547,6 +551,88 @@ def test_where_the_system_ceases_to_watch_it_is_said_and_polled(world: World) ->
     world.alive = False
     loop.pause(world.now)
     assert isinstance(loop.waker, watch.Poll) and len(world.said) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "fs.inotify.max_user_watches="),
+        (errno.EMFILE, "fs.inotify.max_user_instances="),
+        (errno.EACCES, None),
+    ],
+)
+def test_a_higher_limit_is_named_where_one_was_reached(
+    number: int, remedy: str | None, world: World
+) -> None:
+    world.refuses, world.number = "refused", number
+    world.watch()
+    (said,) = world.said
+    assert (remedy is None and "sysctl" not in said) or (remedy is not None and remedy in said)
+
+
+def test_a_vault_that_goes_with_all_who_listen_to_it_is_no_system_that_ceases_to_tell(
+    world: World,
+) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    world.alive = world.there = False
+    loop.pause(world.now)
+    assert loop.waker is world and not world.said
+
+
+@dataclass(slots=True)
+class Limit:
+    """How many folders the system tells of."""
+
+    most: int = 1_000
+    folders: set[bytes] = field(default_factory=set)
+
+
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> Limit:
+    from watchdog.observers import inotify_c
+
+    limit, real = Limit(), inotify_c.inotify_add_watch
+
+    def add(descriptor: int, folder: bytes, mask: int) -> int:
+        if folder not in limit.folders and len(limit.folders) == limit.most:
+            ctypes.set_errno(errno.ENOSPC)
+            return -1
+        limit.folders.add(folder)
+        return int(real(descriptor, folder, mask))
+
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", add)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    return limit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it knows no such limit")
+def test_a_limit_that_is_reached_below_the_vault_s_own_folder_is_no_secret(
+    root: Path, limit: Limit
+) -> None:
+    limit.most, events = 2, watch.Events()
+    with pytest.raises(OSError, match="limit"):
+        events.start(root)
+    assert not events.works()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it knows no such limit")
+def test_a_limit_that_a_new_folder_reaches_is_no_secret_either(root: Path, limit: Limit) -> None:
+    events = watch.Events()
+    events.start(root)
+    try:
+        assert events.works()
+        limit.most = len(limit.folders) + 1
+        (root / "one").mkdir()
+        assert events.wait(ENOUGH) and events.works()
+        limit.folders.discard(os.fsencode(os.sep))
+        limit.most = len(limit.folders)
+        (root / "two").mkdir()
+        assert events.wait(ENOUGH)
+        with pytest.raises(OSError, match="limit"):
+            events.works()
+    finally:
+        events.stop()
 
 
 def test_a_vault_that_is_not_there_at_the_start_is_an_error(tmp_path: Path) -> None:
@@ -843,6 +929,23 @@ def test_the_vault_may_go_and_come_back(following: Running) -> None:
     assert until(lambda: any("Z" in str(one) for one in following.questions()))
     vault(following.root, {"a.md": "Y;; A"})
     assert until(lambda: any("Y" in str(one) for one in following.questions()))
+
+
+def test_a_folder_that_leaves_and_is_deleted_where_it_went_takes_no_event_along(
+    following: Running,
+) -> None:
+    root, trash = following.root, following.folder / "trash"
+    (root / "b").rename(trash)
+    assert following.shows("Q")
+    vault(root, {"b/c.md": "S;; B"})
+    assert following.shows("Q", "S")
+    shutil.rmtree(root / "b")
+    assert following.shows("Q")
+    shutil.rmtree(trash)
+    time.sleep(0.5)  # nothing tells when it was heard of
+    vault(root, {"a.md": "T;; A"})
+    assert following.shows("T")
+    assert "Traceback" not in following.said()
 
 
 def test_polling_sees_the_same(tmp_path: Path) -> None:
