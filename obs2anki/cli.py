@@ -395,7 +395,8 @@ class _Voice:
             words.append(syncing.forgotten(what.synced, str(self._vault)))
         _say((f"{_time()} {line}\n" for line in told if line is not None), sys.stdout)
         if what.exported is not None:
-            words.append(report.on_the_ledger(what.exported, str(self._vault), news.first))
+            unsaid = news.first or news.forgets
+            words.append(report.on_the_ledger(what.exported, str(self._vault), unsaid))
         _say((f"{_time()} {word}\n" for word in words if word), sys.stderr)
 
     def failed(self, error: Exception) -> None:

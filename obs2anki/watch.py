@@ -524,6 +524,8 @@ class News:
     """Whether it is the first one since the start, or since something was wrong."""
     repeated: bool = False
     """Whether Anki did not follow, and the round before has said why."""
+    forgets: bool = False
+    """Whether it remembers nothing, for the ledger cannot be written, and the one before did."""
 
 
 class Voice(Protocol):
@@ -575,6 +577,8 @@ class Watch:
     """What the last round was refused for; empty = there was none."""
     asks: bool = False
     """Whether the last round left Anki as it is, for the user to decide."""
+    remembers: bool = True
+    """Whether the last round had a ledger that can be written."""
     day_of: Callable[[], date] = field(default_factory=lambda: _day_in(None))
     woken: bool = False
     took: float = 0.0
@@ -704,11 +708,12 @@ class Watch:
                 self.refused(error)
             self.vigil = self.vigil.failed(self.clock(), seen, self.day_of())
         else:
-            self.own = _written_by(done)
+            was, self.own = self.own, _written_by(done)
             self.day_of = _day_in(done.round.zone)
+            # At once: to say it may take as long as somebody holds the terminal still.
+            after = _with_own(seen, was, self.own, self.root)
             self.tell(done, self.clock() - start)
             day = now.astimezone(done.round.zone).date()
-            after = _with_own(seen, self.own, self.root)
             if done.error is None:
                 self.vigil = self.vigil.succeeded(after, day)
             else:
@@ -752,13 +757,14 @@ class Watch:
                 tuple(d for d in done.findings if _told(d) not in self.known),
                 first=self.wrong is not None and not known_wrong,
                 repeated=known_wrong or (asks and self.asks),
+                forgets=self.remembers and done.round.ledger is None,
             )
         )
         if done.synced is not None or self.follow is None:
             self.known = frozenset(map(_told, done.findings))
         else:  # what was found in Anki need not be said again
             self.known |= frozenset(map(_told, done.findings))
-        self.asks = asks
+        self.asks, self.remembers = asks, done.round.ledger is not None
         if done.error is None:
             self.changed, self.wrong = frozenset(), None
         else:
@@ -775,16 +781,23 @@ def _told(found: Diagnostic) -> tuple[str, str, str]:
 
 
 def _written_by(done: Done) -> tuple[Path, ...]:
-    """The files that a round writes, Anki's left out."""
-    deck = done.round.deck if done.exported is not None else None
-    files = (file for file in (deck, done.round.ledger) if file is not None)
+    """The files that a round writes, Anki's left out.
+
+    The ledger is one of them even where it cannot be written: some day it can be again.
+    """
+    deck = (done.round.deck,) if done.exported is not None else ()
+    files = (*deck, done.round.root / done.round.settings.ledger)
     return tuple(Path(os.path.realpath(file)) for file in files)
 
 
-def _with_own(before: Stamps, own: Iterable[Path], root: Path) -> Stamps:
-    """The files as they were before a round, and its own as it has left them."""
+def _with_own(before: Stamps, was: Iterable[Path], own: Iterable[Path], root: Path) -> Stamps:
+    """The files as they were before a round, and its own as it has left them.
+
+    `was` are those that were its own until then: settings may name others.
+    """
     real = os.path.realpath(root)
     written = {str(file): stamp_of(file) for file in own}
     visible = {_relative(path, real) for path in written}
-    kept = {path: stamp for path, stamp in before.items() if path not in visible | written.keys()}
+    renewed = visible | written.keys() | set(map(str, was))
+    kept = {path: stamp for path, stamp in before.items() if path not in renewed}
     return kept | {path: stamp for path, stamp in written.items() if stamp is not None}

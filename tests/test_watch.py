@@ -413,6 +413,50 @@ def test_a_deck_and_a_ledger_in_the_vault_make_no_further_round(world: World) ->
     assert world.verdicts == [Verdict.WRITTEN] * 2
 
 
+def test_a_deck_that_is_deleted_while_its_line_is_said_comes_back_too(world: World) -> None:
+    loop, deck = world.watch(), world.root.parent / "deck.apkg"
+    with_patience = world.done
+
+    class Slow(World):
+        def done(self, news: News) -> None:
+            with_patience(news)
+            if len(world.news) == 1:
+                deck.unlink()
+
+    loop.voice = Slow(world.root)
+    steps(loop, world, 100)
+    assert deck.exists() and world.verdicts == [Verdict.WRITTEN] * 2
+
+
+def test_a_ledger_that_ceases_to_be_writable_is_said_once_and_its_return_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, book = world.watch(), world.root / ".obs2anki/ledger.jsonl"
+    steps(loop, world, 10)
+    before = book.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "is_writable", lambda _: False)
+        for answer in "BC":
+            vault(world.root, {"a.md": f"#flashcards\n\nQ::{answer}"})
+            steps(loop, world, 1)
+        steps(loop, world, 100)
+    assert [one.forgets for one in world.news] == [False, True, False]
+    assert [one.changed for one in world.news[1:]] == [("a.md",)] * 2
+    assert book.read_bytes() == before
+    book.chmod(0o600)
+    steps(loop, world, 100)
+    assert book.read_bytes() != before and world.rounds == 4
+
+
+def test_settings_that_name_another_ledger_make_one_round_only(world: World) -> None:
+    loop = world.watch()
+    steps(loop, world, 10)
+    vault(world.root, {"obs2anki.toml": "ledger = '.elsewhere/known.jsonl'"})
+    steps(loop, world, 100)
+    assert world.rounds == 2 and world.news[-1].changed == ("obs2anki.toml",)
+    assert (world.root / ".elsewhere/known.jsonl").exists()
+
+
 def test_an_error_is_said_once_and_the_watch_recovers(world: World) -> None:
     loop = world.watch()
     steps(loop, world, 10)
