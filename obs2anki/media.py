@@ -62,6 +62,7 @@ SOUNDS = FILMS | frozenset(
 
 _NAME_BYTES = 120  # Anki cuts longer names (rslib media/files.rs), and then finds nothing
 _HASH_DIGITS = 12
+_TOLD = re.compile(rf"-([0-9a-f]{{{_HASH_DIGITS}}})(?:\.[^.]*)?")
 # What Anki takes out of a name, and what would be read as something else where the name is
 # written: `%` and `#` in an address, braces in a cloze.
 _FORBIDDEN = re.compile(
@@ -70,6 +71,15 @@ _FORBIDDEN = re.compile(
 _ELSEWHERE = re.compile(r"(?i)(?:file|app|data|blob|javascript):|[a-z]:[\\/]|[a-z][a-z0-9+.-]*://")
 _LEADING = frozenset(["", "/", "\\", "~", "."])
 """What a link begins with that may lead out of the vault; so may any that holds `:` or `..`."""
+
+
+def is_named_for(medium: Media, digest: str) -> bool:
+    """Whether a file of this SHA-256 (hex) may go by the name of `medium`.
+
+    Who named it has read the file earlier, and another program may have been at it since.
+    """
+    told = _TOLD.search(medium.name, medium.name.rfind("-"))
+    return told is None or digest.startswith(told[1])
 
 
 @lru_cache(maxsize=8192)

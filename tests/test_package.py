@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -499,6 +500,22 @@ def test_a_media_file_that_has_gone_is_named_and_the_old_deck_stays(tmp_path: Pa
     with pytest.raises(Obs2ankiError, match=r"a\.png cannot be read .* run the export again"):
         Package(deck).deliver(replace(some(), media=(gone,)))
     assert held(tmp_path) == before
+
+
+def test_a_media_file_that_changes_after_it_was_named_is_no_other_one_by_its_name(
+    tmp_path: Path,
+) -> None:
+    deck = packed(tmp_path, some())
+    picture, digest = tmp_path / "a.png", hashlib.sha256(b"picture").hexdigest()
+    item = Media(f"a-{digest[:12]}.png", picture, 7)
+    for content in (b"another", b""):
+        picture.write_bytes(content)
+        before = held(tmp_path)
+        with pytest.raises(Obs2ankiError, match=r"a\.png has changed .* Run the export again"):
+            Package(deck).deliver(replace(some(), media=(item,)))
+        assert held(tmp_path) == before
+    picture.write_bytes(b"picture")
+    assert Package(deck).deliver(replace(some(), media=(item,))).written
 
 
 def test_media_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:

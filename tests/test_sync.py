@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from anki.decks import DeckId, FilteredDeckConfig
 
 from obs2anki import adoption, build, ledger, syncing, vault
 from obs2anki.build import Request
+from obs2anki.data import Media
 from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
 from obs2anki.destinations import collection as destination
 from obs2anki.destinations import profiles
@@ -830,6 +831,29 @@ def test_anki_cannot_open_the_collection_meanwhile(studied: Both) -> None:
         )
         assert opened.returncode != 0
         assert b"already open" in opened.stderr or b"Locked" in opened.stderr
+
+
+def test_a_picture_that_changes_meanwhile_is_no_other_one_by_its_name(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, picture = studied.collection.read_bytes(), studied.vault / "cat.png"
+    picture.write_bytes(b"a cat")
+    studied.write({"a.md": "cat;;![[cat.png]]"})
+    usual = destination.Session._add_media
+
+    def late(session: destination.Session, media: Iterable[Media]) -> None:
+        picture.write_bytes(b"a dog")
+        usual(session, media)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(destination.Session, "_add_media", late)
+        with pytest.raises(Obs2ankiError, match="has changed while it was read"):
+            studied.sync()
+    assert studied.collection.read_bytes() == before
+    folder = studied.profile / "collection.media"
+    assert not list(folder.iterdir())
+    studied.sync()
+    assert [file.read_bytes() for file in folder.iterdir()] == [b"a dog"]
 
 
 @pytest.mark.parametrize(

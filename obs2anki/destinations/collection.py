@@ -11,6 +11,7 @@ checked and then put in its place in one step; where there is nothing to do the 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -30,6 +31,7 @@ from obs2anki.destinations.collection_notes import INSTALL, has_engine, sentence
 from obs2anki.destinations.open_collection import OpenCollection
 from obs2anki.destinations.package import settle
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.media import is_named_for
 
 try:
     import fcntl
@@ -262,8 +264,15 @@ class Session:
                     "collection was left as it was. If it has just been moved or deleted, run "
                     "this again."
                 ) from error
-            if not (folder / item.name).exists():
-                shutil.move(aside, folder / item.name)
+            if (folder / item.name).exists():
+                continue
+            with aside.open("rb") as copy:
+                if not is_named_for(item, hashlib.file_digest(copy, "sha256").hexdigest()):
+                    raise Obs2ankiError(
+                        f"The media file {item.file} has changed while it was read, so the "
+                        "collection was left as it was. Run this again."
+                    )
+            shutil.move(aside, folder / item.name)
 
     def _swap(self) -> None:
         """Put the copy in the place of the collection, in one step."""

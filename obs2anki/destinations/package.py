@@ -34,6 +34,7 @@ from obs2anki.data import Delivery, Guid, Media, Plan
 from obs2anki.destinations import anki2, archive
 from obs2anki.destinations.contents import Contents, Filled, contents
 from obs2anki.diagnostics import FULL, Obs2ankiError
+from obs2anki.media import is_named_for
 
 try:
     import fcntl
@@ -348,16 +349,26 @@ def _name(item: Media) -> str:
 
 
 def _chunks(item: Media) -> Iterator[bytes]:
-    """The file, piece by piece. Without it Anki would refuse the whole package."""
+    """The file, piece by piece. Without it Anki would refuse the whole package.
+
+    Another picture under its name would stay: Anki has it, and no later package differs.
+    """
+    read = hashlib.sha256()
     try:
         with item.file.open("rb") as file:
             while chunk := file.read(CHUNK):
+                read.update(chunk)
                 yield chunk
     except OSError as error:
         raise Obs2ankiError(
             f"The media file {item.file} cannot be read ({error.strerror}), so no deck was "
             "written. If it has just been moved or deleted, run the export again."
         ) from error
+    if not is_named_for(item, read.hexdigest()):
+        raise Obs2ankiError(
+            f"The media file {item.file} has changed while it was read, so no deck was written. "
+            "Run the export again."
+        )
 
 
 # ---------------------------------------------------------------- what can go wrong
