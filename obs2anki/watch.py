@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 from pathlib import Path
@@ -414,15 +415,12 @@ class Events:
     def works(self) -> bool:
         """Whether the threads that listen are alive. Raises OSError where a folder is too many."""
         observer = self._observer
-        if observer is not None and self._grown:
+        if observer is None or self._broken or not observer.is_alive():
+            return False
+        if self._grown:
             self._grown = False
             _assert_room(observer)
-        return (
-            not self._broken
-            and observer is not None
-            and observer.is_alive()
-            and all(emitter.is_alive() for emitter in observer.emitters)
-        )
+        return all(emitter.is_alive() for emitter in observer.emitters)
 
     def stop(self) -> None:
         """Listen no more."""
@@ -443,7 +441,8 @@ ENDING = 2.0
 
 def _end(observer: BaseObserver) -> None:
     if observer.is_alive():
-        observer.stop()
+        with suppress(Exception):  # watchdog loses count of folders that come and go
+            observer.stop()
         observer.join(ENDING)
 
 

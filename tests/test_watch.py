@@ -992,6 +992,21 @@ def test_a_folder_that_leaves_and_is_deleted_where_it_went_takes_no_event_along(
     assert "Traceback" not in following.said()
 
 
+def test_a_folder_that_took_the_name_of_one_that_left_does_not_spoil_the_end(
+    following: Running,
+) -> None:
+    root = following.root
+    vault(root, {"d/x.md": "S;; B"})
+    assert following.shows("Q", "R", "S")
+    (root / "d").rename(following.folder / "trash")
+    assert following.shows("Q", "R")
+    (root / "b").rename(root / "d")
+    assert until(lambda: b"d/c.md" in (root / ".obs2anki/ledger.jsonl").read_bytes())
+    following.process.terminate()
+    assert following.process.wait(ENOUGH) == 143
+    assert following.said().endswith("Stopped.\n")
+
+
 def test_polling_sees_the_same(tmp_path: Path) -> None:
     vault(tmp_path / "v", {"a.md": "Q;; A"})
     with running(tmp_path, "--poll", "--interval", "0.1") as one:
