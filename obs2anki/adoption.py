@@ -216,7 +216,7 @@ def _matched(today: Round, ours: Mapping[Guid, Stored]) -> _Matching:
 
 
 def _by_fields(matching: _Matching) -> None:
-    """Every field says the same; as many flashcards as notes are paired in their order."""
+    """Every field says the same, of as many flashcards as notes; twins have their own GUIDs."""
     notes: defaultdict[Hashable, list[Stored]] = defaultdict(list)
     for note in matching.notes.values():
         notes[_said(note.notetype, note.fields)].append(note)
@@ -226,8 +226,12 @@ def _by_fields(matching: _Matching) -> None:
             flashcards[_said(planned.note.notetype, _fields(planned))].append(index)
     for said, indexes in flashcards.items():
         if len(indexes) == len(notes[said]):
-            for index, note in zip(indexes, notes[said], strict=True):
-                matching.pair(index, note, Evidence.FIELDS)
+            there = {note.guid: note for note in notes[said]}
+            guids = ((index, matching.planned[index].guid) for index in indexes)
+            own = {index: there.pop(guid) for index, guid in guids if guid in there}
+            others = iter(there.values())
+            for index in indexes:
+                matching.pair(index, own.get(index) or next(others), Evidence.FIELDS)
 
 
 def _said(notetype: Notetype, fields: Mapping[str, str]) -> tuple[str, ...]:

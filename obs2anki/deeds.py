@@ -11,7 +11,6 @@ nothing of what ought to change; `reconcile` decides that, and touches nothing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -284,22 +283,6 @@ def package(changes: Changes, plan: Plan, rollover: int) -> Plan:
         media=(),
         rollover=rollover,
     )
-
-
-FIRST_ID = 1577836800
-"""2020-01-01, seconds since the epoch: no note of ours has an older id."""
-
-_SPAN = 157_680_000
-"""Seconds of five years."""
-
-
-def created(guid: Guid) -> int:
-    """When a note that sync adds says that it was made, seconds since the epoch.
-
-    It follows from the GUID, so that two computers that add one flashcard before they know of
-    each other make notes and cards with the same ids: Anki's own sync takes these for one.
-    """
-    return FIRST_ID + int.from_bytes(hashlib.sha256(guid.encode()).digest()[:8], "big") % _SPAN
 
 
 # ---------------------------------------------------------------- who does it

@@ -48,7 +48,7 @@ from obs2anki.settings import Settings
 from obs2anki.yields import Frame, Label, Made, Yield
 
 FIRST_SEEN = 1577836800
-"""2020-01-01, seconds since the epoch: `created` of every note, and `mod` of one that is new.
+"""2020-01-01, seconds since the epoch: `mod` of a note that is new.
 
 Constant, so that two exports of one vault are the same bytes and no import overwrites anything.
 """
@@ -494,7 +494,7 @@ class _Desk:
             position,
             tuple([m.name for m in sides.media]) if sides.media else (),
             mod,
-            FIRST_SEEN,
+            identity.created(guid),
             flashcard.path,
             flashcard.line,
         )

@@ -22,7 +22,7 @@ from itertools import product
 
 from msgspec import structs
 
-from obs2anki import deeds, diagnostics, identity
+from obs2anki import diagnostics, identity
 from obs2anki.ankitext import clean_fields, clean_tag, deck_key
 from obs2anki.data import (
     CardState,
@@ -342,7 +342,7 @@ class _Desk:
     def add(self, note: Note) -> Add:
         """A note that Anki does not have."""
         deck = self.decks.follow(note.deck)
-        own = structs.replace(note, deck=deck, created=deeds.created(note.guid))
+        own = structs.replace(note, deck=deck)
         return Add(self.place(note), own)
 
     def change(self, note: Note, held: HeldNote) -> Change | None:
@@ -463,7 +463,6 @@ class _Desk:
             tags=tags,
             deck=self.decks.follow(note.deck),
             cards=change.siblings,
-            created=deeds.created(note.guid),
         )
 
     def _renewed(self, note: Note, held: HeldNote) -> Iterator[tuple[CardId, Scheduling]]:

@@ -24,6 +24,7 @@ from obs2anki import build
 from obs2anki.data import Guid, Plan
 from tests.anki_collection import answer_good, bring, collection, complaints, rendered
 from tests.commands import PLUGIN, tagged, vault
+from tests.sync_server import device, running
 
 CELLS = """\
 ---
@@ -393,7 +394,73 @@ def test_what_moves_by_way_of_the_clipboard_finds_its_note(learner: Learner) -> 
     assert "seeds" in learner.note("wall").fields["Source"]
 
 
+@pytest.mark.parametrize("taken_out", [WALL, LIGHT, CLOZE])
+def test_a_new_flashcard_never_gets_the_reviews_of_one_that_was_deleted(
+    taken_out: str, learner: Learner
+) -> None:
+    learner.learn(garden())
+    cards = learner.cards()
+    learner.write(in_cells(taken_out, "")(garden()))
+    learner.export()
+    learner.import_()
+    gone = [guid for guid in cards if Guid(guid[0]) not in {n.guid for n in learner.plan.notes}]
+    learner.col.remove_notes([NoteId(cards[key].note) for key in gone])
+    # As many cards in its place, in the same document and in one above all others.
+    new = "What ==is== as ==new== as ==this==?"
+    learner.write(in_cells(taken_out, new)(garden()) | {"a.md": CELLS.split("#")[0] + new + "!"})
+    learner.export()
+    assert learner.import_() == (2, 0)
+    after = learner.cards()
+    assert [len(after[key].reviews) for key in after if key not in cards] == [0] * 6
+    assert {key: after[key] for key in cards if key not in gone} == {
+        key: cards[key] for key in cards if key not in gone
+    }
+
+
+def test_what_two_computers_import_before_they_sync_is_there_once_with_its_reviews(
+    tmp_path: Path,
+) -> None:
+    with (
+        running(tmp_path) as server,
+        device(tmp_path / "desk", server) as desk,
+        device(tmp_path / "laptop", server) as laptop,
+    ):
+        first, second = Learner(tmp_path / "desk", desk.col), Learner(tmp_path, laptop.col)
+        first.learn(garden())
+        desk.sync()
+        laptop.sync()
+        both = garden() | {"z.md": SEEDS.replace("seed", "bean")}
+        first.learn(both | {"plants/y.md": CELLS.replace("cell", "leaf")})
+        second.write(both | {"a.md": SEEDS.replace("seed", "nut")})
+        second.export()
+        second.import_()
+        cards = first.cards()
+        for one in (desk, laptop, desk):
+            one.sync()
+        assert first.cards() == second.cards()
+        assert {key: first.cards()[key] for key in cards} == cards
+        # Five in leaves, and two each of nuts, of beans, of seeds, and in cells as many again.
+        assert len(first.notes()) == 5 + 2 + 2 + 2 + 5
+
+
 # ---------------------------------------------------------------- clozes
+
+
+def test_a_new_deletion_never_gets_the_reviews_of_one_whose_card_was_deleted(
+    learner: Learner,
+) -> None:
+    learner.learn(garden())
+    without = CLOZE.replace("==nucleus==", "nucleus").replace("==genes==", "genes")
+    learner.write(in_cells(CLOZE, without)(garden()))
+    learner.export()
+    learner.import_()
+    learner.col.remove_cards_and_orphaned_notes(
+        [CardId(learner.cards()[learner.guids["cloze"], ordinal].card) for ordinal in (0, 1)]
+    )
+    learner.write(in_cells(CLOZE, without.replace("all day", "==all day=="))(garden()))
+    learner.export()
+    learner.import_()
+    assert learner.cards()[learner.guids["cloze"], 3].reviews == ()
 
 
 def test_the_deletions_that_stay_keep_their_cards_and_answers(learner: Learner) -> None:

@@ -163,6 +163,13 @@ def test_new_cards_stand_in_vault_order() -> None:
     ]
 
 
+def test_two_computers_give_one_flashcard_the_same_ids() -> None:
+    (alone,) = planned(a="#flashcards\n\nq::a").notes
+    *_, last = planned(a="#flashcards\n\nx::y\n\nq::a").notes
+    assert alone.guid == last.guid
+    assert alone.created == last.created == identity.created(alone.guid)
+
+
 def test_a_heading_that_is_the_question_is_left_out_of_the_context() -> None:
     made = planned(a="#flashcards\n# Top\n## What is TCP::a protocol")
     assert "Top" in field(made.notes[0], "Context")

@@ -25,7 +25,6 @@ from obs2anki.data import (
 )
 from obs2anki.deeds import (
     ORPHAN_TAG,
-    Add,
     CardId,
     Change,
     Changes,
@@ -34,7 +33,6 @@ from obs2anki.deeds import (
     Move,
     Prefer,
     Verb,
-    created,
     package,
 )
 from obs2anki.reconcile import NOTHING_MORE, State, Wishes, changes, orphans, state
@@ -538,15 +536,6 @@ def test_state_is_read_as_it_was_written(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "x", "1 2 3 4 5 6", "1 2 3 asleep:x,²,-1"])
 def test_a_state_that_somebody_edited_is_read_without_complaint(text: str) -> None:
     assert state(text).asleep == frozenset()
-
-
-def test_two_computers_give_one_flashcard_the_same_ids() -> None:
-    first, second = (
-        done(vault(*notes), holding()).added[-1]
-        for notes in ((note("a"),), (note("x"), note("a", position=2)))
-    )
-    assert isinstance(first, Add)
-    assert first.note.created == second.note.created == created(Guid("a"))
 
 
 def test_ten_thousand_unchanged_notes_are_compared_without_a_digest(

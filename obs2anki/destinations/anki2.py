@@ -245,7 +245,8 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         """Fill an empty database. `timestamp` is every notetype's `mod`; `id_gen` is not used.
 
         genanki numbers notes and cards alike from the time of export; here they count
-        from each note's `created`, so that the same plan has the same numbers.
+        from each note's `created`, cards by their ordinals, so that the same plan has the same
+        numbers, and a card the same one in every plan.
         """
         self.describe(cursor, timestamp)
         with _indexed_later(cursor):
@@ -256,7 +257,9 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         """Rows of notes, cards and log, of which the tally takes note once they go by."""
         notes = self.notes
         note_ids = list(ascending([note.created * 1000 for note in notes]))
-        card_ids = list(ascending([note.created * 1000 for note in notes for _ in note.cards]))
+        card_ids = list(
+            ascending([note.created * 1000 + c.ordinal for note in notes for c in note.cards])
+        )
         logs = self._logs(card_ids) if self.logged else {}
         cards = self._card_rows(note_ids, card_ids, logs)
         return self._note_rows(note_ids), cards, logs.values()

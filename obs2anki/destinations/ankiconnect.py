@@ -919,10 +919,9 @@ def _small(changes: Iterable[Change]) -> Iterator[list[Change]]:
         yield some
 
 
-def _ids(add: Add) -> range:
+def _ids(add: Add) -> list[int]:
     """The ids that a package gives to the cards of a note, in milliseconds since the epoch."""
-    first = add.note.created * 1000
-    return range(first, first + len(add.note.cards))
+    return [add.note.created * 1000 + card.ordinal for card in add.note.cards]
 
 
 def _later(add: Add) -> Add:

@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from obs2anki.data import Card, Guid, Note, Plan
-from obs2anki.deeds import Add, Change, Place, created
+from obs2anki.deeds import Add, Change, Place
 from obs2anki.destinations import anki2, archive
 from obs2anki.destinations.kinds import Kind
 from obs2anki.destinations.package import COLLECTION, MEDIA
-from obs2anki.identity import note_id
+from obs2anki.identity import created, note_id
 from obs2anki.notetypes import DEFINITIONS, FIELDS, MOD
 
 

@@ -56,7 +56,7 @@ class Stored:
     mod: int
     """Seconds since the epoch: when the note changed last, there or in the vault."""
     number: int
-    """Anki's id of the note; notes that came with one package are in vault order by it."""
+    """Anki's id of the note."""
     ordinals: tuple[int, ...]
     """Of its cards."""
 
