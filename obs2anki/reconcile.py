@@ -517,7 +517,8 @@ def _same(one: DeckName, other: DeckName) -> bool:
 def _said(scheduling: Scheduling) -> tuple[object, ...]:
     """What of a scheduling is compared: the rest Anki works out, or rounds."""
     known = scheduling
-    return known.state, known.due, known.interval, known.factor, known.reps, known.lapses
+    due = known.due if known.due_at is None else known.due_at
+    return known.state, due, known.interval, known.factor, known.reps, known.lapses
 
 
 def _base(

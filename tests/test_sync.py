@@ -243,6 +243,16 @@ def test_reschedule_mends_an_import_without_learning_progress(both: Both, tmp_pa
     assert done(both.sync(Wishes(reschedule=True))) == {Verb.UNCHANGED: 2}
 
 
+@pytest.mark.parametrize("state", [1, 2, 3])
+def test_reschedule_leaves_alone_what_came_with_its_scheduling(both: Both, state: int) -> None:
+    review = f"!fsrs,2030-05-20T10:00:00.000Z,0,3.1262,5.31,{state},4,1,0,2024-05-17T10:00:00.000Z"
+    both.write({"a.md": f"a;;b\n<!--SR:{review}-->"})
+    both.sync()
+    before = both.collection.read_bytes()
+    assert done(both.sync(Wishes(reschedule=True))) == {Verb.UNCHANGED: 1}
+    assert both.collection.read_bytes() == before
+
+
 # ---------------------------------------------------------------- edits
 
 

@@ -22,12 +22,14 @@ def of(
     """The scheduling of a card of Anki's type `kind`.
 
     Anki counts the days on which reviews are due from `first`; None = nobody knows that day.
+    A card in learning has its instant, but no day.
     """
     state, day = STATES.get(kind, CardState.NEW), None
+    due_at = due if state in (CardState.LEARNING, CardState.RELEARNING) else None
     if state is CardState.REVIEW and first is not None:
         number = first.toordinal() + due
         day = date.fromordinal(number) if 0 < number <= _LAST else None
-    return Scheduling(state, day, None, interval, factor, reps, lapses)
+    return Scheduling(state, day, due_at, interval, factor, reps, lapses)
 
 
 def today(rollover: int) -> date:
