@@ -494,7 +494,7 @@ class _Desk:
             position,
             tuple([m.name for m in sides.media]) if sides.media else (),
             mod,
-            identity.created(guid),
+            identity.created(label.id),
             flashcard.path,
             flashcard.line,
         )

@@ -167,7 +167,7 @@ def test_two_computers_give_one_flashcard_the_same_ids() -> None:
     (alone,) = planned(a="#flashcards\n\nq::a").notes
     *_, last = planned(a="#flashcards\n\nx::y\n\nq::a").notes
     assert alone.guid == last.guid
-    assert alone.created == last.created == identity.created(alone.guid)
+    assert alone.created == last.created == identity.created(identity.note_id(alone.guid))
 
 
 def test_a_heading_that_is_the_question_is_left_out_of_the_context() -> None:

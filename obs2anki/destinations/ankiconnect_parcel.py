@@ -101,7 +101,7 @@ def changed(change: Change, guid: Guid, kind: Kind, now: int) -> Parcel:
         position=sibling.position if sibling is not None else 1,
         media=(),
         mod=now,
-        created=created(guid),
+        created=created(note_id(guid)),
         path=change.place.path,
         line=change.place.line or 1,
     )

@@ -406,12 +406,12 @@ _SPAN = 157_680_000
 """Seconds of five years."""
 
 
-def created(guid: Guid) -> int:
-    """When a note says that it was made, seconds since the epoch; Anki's ids follow from it.
+def created(id_: str) -> int:
+    """When a note says that it was made, by its Id (`note_id`); Anki's ids follow from it.
 
-    Reviews outlive their card in Anki, and belong to whatever card has its id next: so no two
-    flashcards have the same ids, whatever comes and goes around them. And two computers that add
-    one flashcard before they know of each other make notes and cards with the same ids: Anki's
-    own sync takes these for one.
+    Seconds since the epoch. Reviews outlive their card in Anki, and belong to whatever card has
+    its id next: so no two flashcards have the same ids, whatever comes and goes around them. And
+    two computers that add one flashcard before they know of each other make notes and cards with
+    the same ids: Anki's own sync takes these for one.
     """
-    return FIRST_ID + int.from_bytes(hashlib.sha256(guid.encode()).digest()[:8], "big") % _SPAN
+    return FIRST_ID + int(id_, 16) % _SPAN
