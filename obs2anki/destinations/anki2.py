@@ -233,7 +233,7 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
         """`plan` keeps its promises, else ValueError; `filled` is as for `database`."""
         super().__init__(deck_or_decks=[])
         _refuse_broken_promises(plan)
-        self.notes = sorted(plan.notes, key=attrgetter("created", "position"))
+        self.notes = sorted(plan.notes, key=attrgetter("created"))
         self.rollover = plan.rollover
         self.logged = plan.revlog
         self.deck_by_name = decks(plan.notes)
