@@ -11,7 +11,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -250,16 +250,22 @@ def test_what_changes_while_a_vault_is_read_is_read_by_the_next_run(
     with monkeypatch.context() as patch:
         patch.setattr(vault.Contents, "source", document)
         patch.setattr(vault, "digest", medium)
-        export(root, deck, caches, memory=memory)
-    held = deck.read_bytes(), (root / ".obs2anki" / "ledger.jsonl").read_bytes()
+        # A picture that is not what its name says stops the deck.
+        with pytest.raises(Obs2ankiError) if name == "x.png" else nullcontext():
+            export(root, deck, caches, memory=memory)
+    files = deck, root / ".obs2anki" / "ledger.jsonl"
+    held = {file: file.read_bytes() for file in files if file.exists()}
+    assert len(held) == (0 if name == "x.png" else 2)
 
     def again(where: Path | None, memory: build.Memory | None = None) -> bytes:
-        deck.write_bytes(held[0])
-        (root / ".obs2anki" / "ledger.jsonl").write_bytes(held[1])
+        for file in files:
+            file.unlink(missing_ok=True)
+        for file, content in held.items():
+            file.write_bytes(content)
         return export(root, deck, where, memory=memory)
 
     cold = again(None)
-    assert cold != b"".join(held)
+    assert cold != b"".join(held.values())
     assert again(caches) == cold
     assert again(caches, memory) == cold
 
