@@ -54,6 +54,12 @@ class HeldCard(Value, frozen=True):
     """Its own deck, also while it is in a filtered one."""
     filtered: bool = False
     """Whether it is in a filtered deck now."""
+    cramming: bool = False
+    """Whether that deck, which reschedules nothing, is to ask it again at some moment.
+
+    Anki's suspending and unsuspending would leave that moment as its due day or position, which
+    Anki's own check then finds fault with.
+    """
     suspended: bool = False
     answered: bool = False
     """Whether the review log knows it."""

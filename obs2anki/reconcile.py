@@ -491,6 +491,8 @@ class _Desk:
             if before.orphan:
                 continue
             awake = [card for card in held.cards if not card.suspended]
+            if any(card.cramming for card in awake):
+                continue  # once it is back in its own deck
             asleep = before.asleep | {card.ordinal for card in awake}
             yield Change(
                 place=Place(entry.path, None, entry.question),
@@ -564,8 +566,12 @@ def _awake(
     wanted = {card.ordinal for card in note.cards}
     own = [card for card in held.cards if card.ordinal < CARDS[note.notetype]]
     lapsed = [card for card in own if asks and card.ordinal not in wanted]
-    suspend = [c for c in lapsed if not c.suspended and c.ordinal not in before.asleep]
-    back = [c for c in held.cards if c.ordinal in before.asleep and c not in lapsed]
+    # What is asked again in a filtered deck waits until it is back in its own.
+    calm = [card for card in held.cards if not card.cramming]
+    suspend = [
+        c for c in calm if c in lapsed and not c.suspended and c.ordinal not in before.asleep
+    ]
+    back = [c for c in calm if c.ordinal in before.asleep and c not in lapsed]
     wake = [card for card in back if card.suspended]
     asleep = (before.asleep - {c.ordinal for c in back}) | {c.ordinal for c in suspend}
     return _ids(suspend), _ids(wake), asleep

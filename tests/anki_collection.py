@@ -223,6 +223,15 @@ def states(col: Collection, guid: str, ordinal: int = 0) -> SchedulingStates:
 
 def answer_good(col: Collection, guid: str, ordinal: int = 0) -> Seen:
     """The card after "Good"."""
+    return _answer(col, guid, ordinal, CardAnswer.GOOD)
+
+
+def answer_again(col: Collection, guid: str, ordinal: int = 0) -> Seen:
+    """The card after "Again"."""
+    return _answer(col, guid, ordinal, CardAnswer.AGAIN)
+
+
+def _answer(col: Collection, guid: str, ordinal: int, rating: CardAnswer.Rating.V) -> Seen:
     # Anki reads the clock for the card and again for the log; where a second ends in between,
     # its own Check Database finds that they differ.
     if (left := 1 - time.time() % 1) < 0.2:
@@ -231,7 +240,7 @@ def answer_good(col: Collection, guid: str, ordinal: int = 0) -> Seen:
     card.start_timer()
     chosen = states(col, guid, ordinal)
     _scheduler(col).answer_card(
-        _scheduler(col).build_answer(card=card, states=chosen, rating=CardAnswer.GOOD)
+        _scheduler(col).build_answer(card=card, states=chosen, rating=rating)
     )
     return _seen(col, card.id)
 

@@ -117,6 +117,8 @@ SCENARIOS: tuple[Callable[..., None], ...] = (
     test_sync.test_options_and_description_of_a_deck_stay,
     test_sync.test_filtered_decks_are_left_alone,
     test_sync.test_what_leaves_while_it_is_in_a_filtered_deck_sleeps_there,
+    test_sync.test_what_a_filtered_deck_asks_again_sleeps_once_it_is_back,
+    test_sync.test_what_a_filtered_deck_asked_again_wakes_once_it_is_back,
     test_sync.test_a_document_that_was_renamed_keeps_its_cards,
     test_sync.test_ten_thousand_notes,
     test_sync.test_a_new_flashcard_of_a_deck_that_is_filtered_in_anki_goes_beside_it,

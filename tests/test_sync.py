@@ -20,6 +20,7 @@ from anki.collection import Collection
 
 # isort: split
 # The other modules of anki expect that one to be there first.
+from anki.cards import CardId
 from anki.decks import DeckId, FilteredDeckConfig
 
 from obs2anki import adoption, build, ledger, syncing, vault
@@ -33,7 +34,7 @@ from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import Wishes
 from obs2anki.syncing import Ending, Terms
 from tests import anki_collection, synced
-from tests.anki_collection import answer_good, bring
+from tests.anki_collection import answer_again, answer_good, bring
 from tests.commands import PLUGIN, run
 from tests.synced import FIRST, REVIEWED, Both, card, deck, done, fronts, guid, note, rename
 
@@ -656,6 +657,41 @@ def test_what_leaves_while_it_is_in_a_filtered_deck_sleeps_there(studied: Both) 
         assert {deck(col, front) for front in fronts(col)} == {"learning"}
         assert not col.find_cards("is:suspended")
         assert anki_collection.card(col, guid(col, "What makes ATP?")).interval >= 14
+
+
+def crammed(col: Collection) -> list[CardId]:
+    """Cards that a filtered deck, which reschedules nothing, is to ask again in a moment."""
+    cram(col, "-is:suspended")
+    filtered = col.sched.get_or_create_filtered_deck(card(col, "new").did)
+    filtered.config.reschedule = False
+    col.sched.add_or_update_filtered_deck(filtered)
+    for front in ("What makes ATP?", "new"):
+        answer_again(col, guid(col, front))
+    return [card(col, front).id for front in ("What makes ATP?", "new")]
+
+
+def test_what_a_filtered_deck_asks_again_sleeps_once_it_is_back(studied: Both) -> None:
+    with studied.anki() as col:
+        crammed(col)
+    studied.write({"a.md": "hus;;;house"})
+    assert done(studied.sync()) == {Verb.UNCHANGED: 1}
+    with studied.anki() as col:
+        col.sched.empty_filtered_deck(card(col, "new").did)
+    assert done(studied.sync()) == {Verb.SUSPEND: 2, Verb.UNCHANGED: 1}
+
+
+def test_what_a_filtered_deck_asked_again_wakes_once_it_is_back(studied: Both) -> None:
+    studied.write({"a.md": "hus;;;house"})
+    studied.sync()
+    with studied.anki() as col:
+        col.sched.unsuspend_cards(col.find_cards("is:suspended"))
+        col.sched.suspend_cards(crammed(col))
+    studied.write(FIRST)
+    assert Verb.WAKE not in done(studied.sync())
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    with studied.anki() as col:
+        col.sched.empty_filtered_deck(card(col, "new").did)
+    assert done(studied.sync()) == {Verb.WAKE: 2, Verb.UNCHANGED: 1}
 
 
 def test_filtered_decks_are_left_alone(studied: Both) -> None:

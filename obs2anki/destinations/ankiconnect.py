@@ -250,6 +250,7 @@ class _Cards:
     ordinal: Mapping[int, int]
     deck: Mapping[int, DeckName]
     filtered: frozenset[int]
+    crammed: frozenset[int]
     suspended: frozenset[int]
     answered: frozenset[int]
     scheduling: Mapping[int, Scheduling]
@@ -260,6 +261,7 @@ class _Cards:
             self.ordinal.get(number, 0),
             self.deck.get(number, DeckName("Default")),
             filtered=number in self.filtered,
+            cramming=number in self.crammed,
             suspended=number in self.suspended,
             answered=number in self.answered,
             scheduling=self.scheduling.get(number),
@@ -393,18 +395,27 @@ class Session:
             decks |= {card: DeckName(name) for name, own in found.items() for card in own}
         if away:
             decks |= self._homes(filtered)
+        crammed = self._crammed(sorted(away))
         schedulings = self._schedulings([c for c in cards if c not in answered])
-        return _Cards(self._ordinals(cards), decks, away, suspended, answered, schedulings)
+        return _Cards(self._ordinals(cards), decks, away, crammed, suspended, answered, schedulings)
+
+    def _crammed(self, away: Sequence[int]) -> frozenset[int]:
+        """Those of cards in filtered decks that are asked again there at some moment."""
+        return frozenset(
+            info.cardId
+            for info in self._card_infos(away)
+            if scheduled.is_crammed(info.type, info.due)
+        )
 
     def _schedulings(self, cards: Sequence[int]) -> dict[int, Scheduling]:
         if not self.schedules:
             return {}
         first = self._first_day()
-        return {
-            info.cardId: info.scheduling(first)
-            for some in _batched(cards, READ_AT_ONCE)
-            for info in self.calls.ask(list[_CardInfo], "cardsInfo", cards=some)
-        }
+        return {info.cardId: info.scheduling(first) for info in self._card_infos(cards)}
+
+    def _card_infos(self, cards: Sequence[int]) -> Iterator[_CardInfo]:
+        for some in _batched(cards, READ_AT_ONCE):
+            yield from self.calls.ask(list[_CardInfo], "cardsInfo", cards=some)
 
     def _find(self, queries: Iterable[str]) -> list[frozenset[int]]:
         """The vault's cards that each query finds."""

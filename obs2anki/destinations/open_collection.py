@@ -236,7 +236,7 @@ SECONDS_TAKEN = """
 NOTES = "SELECT id, guid, mid, tags, flds FROM notes WHERE mid"
 GUIDS = "SELECT guid FROM notes WHERE mid"
 CARDS = """
-    SELECT nid, id, ord, CASE odid WHEN 0 THEN did ELSE odid END, odid != 0, queue = -1,
+    SELECT nid, id, ord, CASE odid WHEN 0 THEN did ELSE odid END, odid != 0, due, queue = -1,
         EXISTS (SELECT 1 FROM revlog WHERE cid = cards.id), type,
         CASE WHEN odid != 0 AND odue != 0 THEN odue ELSE due END, ivl, factor, reps, lapses
     FROM cards WHERE nid IN (SELECT id FROM notes WHERE mid IN {0}) ORDER BY nid, ord
@@ -260,13 +260,14 @@ def _cards(
     found: dict[NoteId, list[HeldCard]] = {}
     first = _today(engine) - timedelta(days=engine.sched.today)
     for row in _db(engine).all(CARDS.format(chosen)):
-        nid, number, ordinal, did, filtered, suspended, answered, *standing = row
+        nid, number, ordinal, did, filtered, now, suspended, answered, *standing = row
         kind, due, interval, factor, reps, lapses = standing
         card = HeldCard(
             number,
             ordinal,
             decks.get(did, DeckName("Default")),
             bool(filtered),
+            bool(filtered) and scheduled.is_crammed(kind, now),
             bool(suspended),
             bool(answered),
             scheduled.of(kind, due, interval, factor, reps, lapses, first),

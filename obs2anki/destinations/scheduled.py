@@ -13,6 +13,9 @@ from obs2anki.destinations.anki2 import TYPE_AND_QUEUE
 
 STATES = {number: state for state, (number, _) in TYPE_AND_QUEUE.items()}
 
+MOMENT = 1_000_000_000
+"""Seconds since the epoch: what is due at a moment is due later than this, days are far fewer."""
+
 _LAST = date.max.toordinal()
 
 
@@ -30,6 +33,15 @@ def of(
         number = first.toordinal() + due
         day = date.fromordinal(number) if 0 < number <= _LAST else None
     return Scheduling(state, day, due_at, interval, factor, reps, lapses)
+
+
+def is_crammed(kind: int, due: int) -> bool:
+    """Whether a card in a filtered deck, of Anki's type `kind`, is asked again there at a moment.
+
+    A deck that reschedules does so with cards in learning alone.
+    """
+    learns = STATES.get(kind) in (CardState.LEARNING, CardState.RELEARNING)
+    return due >= MOMENT and not learns
 
 
 def today(rollover: int) -> date:
