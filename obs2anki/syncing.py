@@ -231,12 +231,19 @@ class Still:
 
 
 def _fingerprint(holding: Holding) -> str:
-    """A short name for all that is looked at of notes to which nothing is to be done."""
+    """A short name for all that is looked at of notes to which nothing is to be done now.
+
+    Filtered decks belong to it: what waits for its card to be back is then to be done.
+    """
     notes = (
-        (note.guid, note.notetype, note.fields.get("State"), [c.ordinal for c in note.cards])
+        (
+            *(note.guid, note.notetype, note.fields.get("State")),
+            [(card.ordinal, card.filtered) for card in note.cards],
+        )
         for note in holding.notes
     )
-    return cache.digest("\n".join((*map(repr, notes), *sorted(holding.media))))
+    names = (*sorted(holding.media), "", *sorted(holding.filtered))
+    return cache.digest("\n".join((*map(repr, notes), *names)))
 
 
 # ---------------------------------------------------------------- prune

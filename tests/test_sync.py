@@ -1163,6 +1163,21 @@ def test_reviews_in_anki_change_nothing_for_a_sync(
     assert run(command(resting), capsys).code == 0
 
 
+def test_what_waits_for_a_filtered_deck_is_done_once_its_card_is_back(
+    resting: Both, capsys: Capture
+) -> None:
+    with resting.anki() as col:
+        cram(col, "is:new")
+    moved(resting, "biology")
+    assert [run(command(resting), capsys).code for _ in range(2)] == [0, 0]
+    with resting.anki() as col:
+        assert deck(col, "new") == "Cramming"
+        col.sched.empty_filtered_deck(card(col, "new").did)
+    assert "2 moved" in run(command(resting), capsys).out
+    with resting.anki() as col:
+        assert deck(col, "new") == "biology"
+
+
 def _delete(both: Both) -> None:
     with both.anki() as col:
         col.remove_notes([note(col, "new").id])
