@@ -28,7 +28,7 @@ from obs2anki.build import Request
 from obs2anki.data import Media
 from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
 from obs2anki.destinations import collection as destination
-from obs2anki.destinations import profiles
+from obs2anki.destinations import open_collection, profiles
 from obs2anki.destinations.open_collection import OpenCollection
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import Wishes
@@ -969,6 +969,45 @@ def test_a_collection_with_faults_of_its_own_is_followed_all_the_same(studied: B
     assert done(studied.sync())[Verb.UPDATE] == 1
     with studied.anki() as col:
         col.fix_integrity()
+
+
+def position(both: Both, due: int, which: str = "") -> None:
+    """Give new cards a position, of which Anki's check warns from a million on."""
+    with both.anki() as col:
+        assert col.db is not None
+        col.db.execute(f"update cards set due = {due} where type = 0 {which}")
+
+
+def test_of_a_fault_that_a_collection_has_there_may_be_less(studied: Both) -> None:
+    position(studied, 2_000_000)
+    studied.write({"a.md": "hus;;;house"})
+    studied.sync()
+    session = destination.Collection(studied.collection).session
+    terms = Terms(lambda _: True)
+    assert "2\u2069 new cards" in studied.complaints()[0]
+    syncing.prune(Request(studied.vault), session, terms, force=True)
+    assert "1\u2069 new card " in studied.complaints()[0]
+    position(studied, 7)
+
+
+def test_of_a_fault_that_a_collection_has_there_is_no_more(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position(studied, 2_000_000, "and id = (select max(id) from cards where type = 0)")
+    before = studied.collection.read_bytes()
+    studied.write({"a.md": FIRST["a.md"].replace("house", "maison")})
+
+    def spoil(opened: OpenCollection, _: object) -> None:
+        assert opened.engine.db is not None
+        opened.engine.db.execute("update cards set due = 2000000, mod = mod + 1 where type = 0")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OpenCollection, "_update", spoil)
+        patch.setattr(open_collection, "_refuse_lost_reviews", lambda *_: None)
+        with pytest.raises(Obs2ankiError, match=r"own check .*2. new cards"):
+            studied.sync()
+    assert studied.collection.read_bytes() == before
+    position(studied, 7)
 
 
 def test_a_collection_of_a_newer_anki_is_refused(studied: Both) -> None:

@@ -244,7 +244,8 @@ class Session:
         before = self.folder / "before" / NAME
         before.parent.mkdir()
         _copy_open(self.file, before)
-        new = set(found) - set(_faults(before, self.folder))
+        known = {_kind(fault): _count(fault) for fault in _faults(before, self.folder)}
+        new = [fault for fault in found if _count(fault) > known.get(_kind(fault), 0)]
         if new:
             raise Obs2ankiError(
                 f"Anki's own check finds fault with what would be written ({'; '.join(new)}), so "
@@ -302,6 +303,24 @@ def _faults(collection: Path, folder: Path) -> list[str]:
     finally:
         engine.close()
         shutil.rmtree(place.parent, ignore_errors=True)
+
+
+_COUNTED = re.compile("\u2068([0-9]+)\u2069")
+"""A number in a sentence of Anki's, between the marks that it sets around it."""
+
+_NUMERUS = re.compile(r"(?:ies|y|s|\bit|\bthem)\b")
+"""What differs in such a sentence where it tells of one and where of several."""
+
+
+def _kind(fault: str) -> str:
+    """What a sentence of Anki's tells, of however many it does."""
+    return _NUMERUS.sub("", _COUNTED.sub("", fault))
+
+
+def _count(fault: str) -> int:
+    """Of how many it tells."""
+    counted = _COUNTED.search(fault)
+    return int(counted[1]) if counted else 1
 
 
 def _schema(collection: Path) -> int:
