@@ -971,6 +971,16 @@ def test_a_collection_with_faults_of_its_own_is_followed_all_the_same(studied: B
         col.fix_integrity()
 
 
+def test_a_card_of_which_an_old_anki_wrote_no_data_is_moved(studied: Both) -> None:
+    with studied.anki() as col:
+        assert col.db is not None
+        col.db.execute("update cards set data = '' where type = 0")
+    moved(studied, "biology")
+    session = destination.Collection(studied.collection).session
+    after = syncing.sync(Request(studied.vault), session, Terms(lambda _: True))
+    assert done(after)[Verb.MOVE] == 3
+
+
 def position(both: Both, due: int, which: str = "") -> None:
     """Give new cards a position, of which Anki's check warns from a million on."""
     with both.anki() as col:

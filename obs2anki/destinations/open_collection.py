@@ -375,9 +375,11 @@ _REVIEWS_INVENTED = """
 _CARDS_TOUCHED = """
     SELECT b.id FROM cards_before b LEFT JOIN cards c ON c.id = b.id
     WHERE c.id IS NULL OR (c.type, c.due, c.ivl, c.factor, c.reps, c.lapses, c.left, c.odue,
-        c.odid, c.queue, c.flags, c.data) IS NOT (b.type, b.due, b.ivl, b.factor, b.reps,
-        b.lapses, b.left, b.odue, b.odid, b.queue, b.flags, b.data)
+        c.odid, c.queue, c.flags, iif(c.data = '', '{}', c.data)) IS NOT (b.type, b.due, b.ivl,
+        b.factor, b.reps, b.lapses, b.left, b.odue, b.odid, b.queue, b.flags,
+        iif(b.data = '', '{}', b.data))
 """
+# An old Anki wrote no data where today's writes that there are none.
 
 
 def _remember_reviews(engine: Engine) -> None:
