@@ -618,6 +618,23 @@ def test_a_file_that_is_too_large_to_send_is_told(
     both.sync()
 
 
+@pytest.mark.parametrize("sees_files", [True, False])
+def test_a_picture_that_changes_meanwhile_does_not_stay_under_the_name_of_another(
+    both: Connected, sees_files: bool
+) -> None:
+    picture, folder = both.vault / "cat.png", both.profile / "collection.media"
+    picture.write_bytes(b"a cat")
+    both.write({"a.md": "cat;;![[cat.png]]"})
+    with both.running(sees_files=sees_files) as server:
+        server.meanwhile["storeMediaFile"] = lambda: (picture.write_bytes(b"a dog"), None)[1]
+        ((place, why),) = both.sync_with(server).applied.refused
+    assert (place.path, place.line) == ("a.md", 3)
+    assert "has changed while it was read" in why
+    assert not list(folder.iterdir())
+    both.sync()
+    assert [file.read_bytes() for file in folder.iterdir()] == [b"a dog"]
+
+
 # ---------------------------------------------------------------- the add-on
 
 

@@ -14,6 +14,7 @@ killed in between (measured with API version 6 and Anki 26.09).
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
 import time
 import unicodedata
@@ -59,6 +60,7 @@ from obs2anki.destinations.ankiconnect_parcel import Parcel
 from obs2anki.destinations.collection_notes import kind_of
 from obs2anki.destinations.kinds import LAST, Kind
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.media import is_named_for
 
 T = TypeVar("T")
 
@@ -539,7 +541,8 @@ class Session:
     def _store(self, media: Sequence[Media], plan: Plan) -> None:
         """Add files to Anki's media folder: by their paths or, where Anki cannot read these, whole.
 
-        Raises Obs2ankiError where a file is gone.
+        What another program changes meanwhile is `refused`: under a name that Anki has, no later
+        run would put another picture. Raises Obs2ankiError where a file is gone.
         """
         rest = list(media)
         while self._shares_files and rest:
@@ -550,7 +553,12 @@ class Session:
             ]
             for item, reply in zip(some, self.calls.many(actions), strict=True):
                 if reply.error is None:
-                    self._stored(item, self.calls.read(str, actions[0], reply), plan)
+                    name = self.calls.read(str, actions[0], reply)
+                    if is_named_for(item, _digest(item)):
+                        self._stored(item, name, plan)
+                    else:
+                        self.calls.ask(msgspec.Raw, "deleteMediaFile", filename=name)
+                        self._refuse(_shown_on(item, plan), CHANGED.format(item.file))
                     rest.remove(item)
                 elif _names_file(reply.error, item.file):
                     self._shares_files = False
@@ -559,8 +567,11 @@ class Session:
         for item in rest:
             if item.size > MOST_SENT:
                 self._refuse(_shown_on(item, plan), TOO_LARGE.format(item.name))
+            elif not is_named_for(item, hashlib.sha256(content := _read(item)).hexdigest()):
+                self._refuse(_shown_on(item, plan), CHANGED.format(item.file))
             else:
-                name = self.calls.ask(str, "storeMediaFile", filename=item.name, data=_read(item))
+                data = _encoded(content)
+                name = self.calls.ask(str, "storeMediaFile", filename=item.name, data=data)
                 self._stored(item, name, plan)
 
     def _stored(self, item: Media, name: str, plan: Plan) -> None:
@@ -812,6 +823,7 @@ UNDONE = (
 ELSEWHERE = "Anki has this note already, of another vault or notetype"
 NO_DAY = "Anki holds no review card yet from which its days could be told"
 TOO_LARGE = "{} is too large to be sent to an Anki that cannot read it from the disk"
+CHANGED = "{} has changed while it was read; the next run looks again"
 RENAMED = "Anki stored {} under the name {}"
 
 
@@ -956,9 +968,18 @@ def _names_file(error: str | None, file: Path) -> bool:
     return error is not None and file.name in error
 
 
-def _read(item: Media) -> str:
+def _digest(item: Media) -> str:
+    """The SHA-256 (hex) of a file as it is now; nothing where it cannot be read any more."""
     try:
-        return _encoded(item.file.read_bytes())
+        with item.file.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _read(item: Media) -> bytes:
+    try:
+        return item.file.read_bytes()
     except OSError as error:
         raise Obs2ankiError(
             f"The media file {item.file} cannot be read ({error.strerror}). If it has just been "
