@@ -35,7 +35,7 @@ FORMAT = 3
 
 LIBRARIES = (
     *("comrak", "nh3", "google-re2", "Pygments"),
-    *("PyYAML", "python-frontmatter", "wcmatch", "bracex"),
+    *("PyYAML", "python-frontmatter", "bracex"),
 )
 """What reads documents, files their flashcards under decks and renders them."""
 

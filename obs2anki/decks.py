@@ -327,17 +327,15 @@ def _rule(
 @lru_cache(maxsize=4096)
 def _in_folder(path: str, pattern: str) -> bool:
     """Whether the document lies in, or anywhere below, a folder that the glob matches."""
-    from wcmatch import glob
-
     from obs2anki import globs
 
     parents = path.split("/")[:-1]
     folders = ["/".join(parents[: i + 1]) for i in range(len(parents))]
-    # Of braces that make too many patterns, wcmatch would raise an error.
-    wanted = globs.braces(pattern.strip("/"))
-    return any(
-        glob.globmatch(folder, wanted, flags=glob.GLOBSTAR | glob.FORCEUNIX) for folder in folders
-    )
+    wanted = pattern.strip("/")
+    # In a list of ignored folders these turn a pattern round, or make it a comment.
+    if wanted.startswith(("!", "#")):
+        wanted = f"\\{wanted}"
+    return any(globs.matches(folder, wanted) for folder in folders)
 
 
 @lru_cache(maxsize=1024)  # many flashcards have the same topics

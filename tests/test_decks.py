@@ -83,6 +83,18 @@ def test_a_folder_with_braces_for_a_thousand_names_and_more_is_no_bug(pattern: s
     assert homes("#flashcards\nQ;; A", settings, "no/a.md") == ["flashcards"]
 
 
+def test_a_folder_with_many_double_stars_takes_no_more_time_than_others() -> None:
+    settings = with_decks(rules=(DeckRule(folder="**/a/" * 12 + "b", deck="D"),))
+    assert homes("#flashcards\nQ;; A", settings, "a/" * 40 + "a.md") == ["flashcards"]
+
+
+@pytest.mark.parametrize("folder", ["!Inbox", "#Inbox", "(Inbox)", "+Inbox"])
+def test_a_folder_is_named_as_it_is_whatever_it_begins_with(folder: str) -> None:
+    settings = with_decks(rules=(DeckRule(folder=folder, deck="In"),))
+    assert homes("#flashcards\nQ;; A", settings, f"{folder}/a.md") == ["In"]
+    assert homes("#flashcards\nQ;; A", settings, "Other/a.md") == ["flashcards"]
+
+
 def test_the_first_matching_rule_wins_and_may_skip() -> None:
     rules = (DeckRule(tag="drafting", skip=True), DeckRule(tag="flashcards", deck="All"))
     text = "#flashcards\nQ;; A\nQ2;; A2 #drafting"
