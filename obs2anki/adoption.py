@@ -43,6 +43,7 @@ from obs2anki.harvest import Step
 from obs2anki.identity.matching import AllCandidates, Candidate, match
 from obs2anki.notetypes import FIELDS
 from obs2anki.report import Wording, argument, quantity
+from obs2anki.request import place_of_ledger
 from obs2anki.terminal import columns, harmless, shortened
 
 VERSION = 1
@@ -105,7 +106,7 @@ def adopt(request: Request, source: Path, step: Step = lambda documents: documen
     kept, where `source` cannot be read, and where it holds no note of this vault.
     """
     in_force, _ = vault.find_settings(request.vault, request.options)
-    file = build.place_of_ledger(request.vault, in_force)
+    file = place_of_ledger(request.vault, in_force)
     with ledger.locked(file):
         before = _refuse_to_replace(file)
         stored = collection_notes.read(source)

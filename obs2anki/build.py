@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from obs2anki import harvest, ledger, plan, settings, settled, vault
 from obs2anki.cache import Cache
-from obs2anki.clock import MachineZone, reading, zone_of
+from obs2anki.clock import reading, zone_of
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity
 from obs2anki.destinations.contents import Filled
 from obs2anki.harvest import Step
@@ -28,7 +28,6 @@ from obs2anki.settings import Settings
 
 __all__ = [
     "Deed",
-    "MachineZone",
     "Outcome",
     "Request",
     "Round",
@@ -36,9 +35,7 @@ __all__ = [
     "Verdict",
     "announce",
     "compare",
-    "deck_of",
     "export",
-    "place_of_ledger",
     "prepare",
     "preview",
     "reading",
@@ -47,7 +44,6 @@ __all__ = [
     "run",
     "settings_of",
     "strictly",
-    "zone_of",
 ]
 
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from msgspec import structs
 
 from obs2anki import (
-    build,
     check,
     extract,
     harvest,
@@ -34,8 +33,10 @@ from obs2anki import (
     vault,
     yields,
 )
+from obs2anki.clock import reading, zone_of
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
 from obs2anki.diagnostics import RULES, Obs2ankiError
+from obs2anki.request import place_of_ledger
 from obs2anki.settings import Settings
 from obs2anki.terminal import columns
 
@@ -139,7 +140,7 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
         ),
         in_force,
         harvest.library(contents, in_force, _looked_at),
-        plan.Clock.at(build.reading(os.environ), build.zone_of(in_force)),
+        plan.Clock.at(reading(os.environ), zone_of(in_force)),
         _entries(root, in_force) if named.whole else (),
         [*found, *contents.diagnostics, *proved],
     )
@@ -170,7 +171,7 @@ def _concerns(found: Diagnostic, named: Named) -> bool:
 
 def _entries(root: Path, in_force: Settings) -> Sequence[Entry]:
     """What the vault's ledger remembers, if it has one."""
-    known = ledger.read(build.place_of_ledger(root, in_force))
+    known = ledger.read(place_of_ledger(root, in_force))
     return () if known is None else known.entries
 
 

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obs2anki import build, settings
-from obs2anki.build import MachineZone, Request, Verdict
+from obs2anki.build import Request, Verdict
+from obs2anki.clock import MachineZone, reading, zone_of
 from obs2anki.data import CardState, VaultPath
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.settings import Settings
@@ -194,13 +195,13 @@ def test_the_clock_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 @pytest.mark.parametrize("value", ["soon", "1e99", "9" * 30, "-" + "9" * 30])
 def test_a_clock_set_to_no_time_is_named(value: str) -> None:
     with pytest.raises(Obs2ankiError, match=r"SOURCE_DATE_EPOCH is .* Set it to seconds"):
-        build.reading({"SOURCE_DATE_EPOCH": value})
+        reading({"SOURCE_DATE_EPOCH": value})
 
 
 def test_without_a_setting_it_is_now() -> None:
     before = datetime.now(UTC)
-    assert before <= build.reading({}) <= datetime.now(UTC)
-    assert before <= build.reading({"SOURCE_DATE_EPOCH": ""}) <= datetime.now(UTC)
+    assert before <= reading({}) <= datetime.now(UTC)
+    assert before <= reading({"SOURCE_DATE_EPOCH": ""}) <= datetime.now(UTC)
 
 
 ZONES = ("Europe/Lisbon", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia", "UTC")
@@ -239,8 +240,8 @@ def test_a_machine_that_travels_is_in_another_zone_from_the_next_round_on(
     hours: list[timedelta | None] = []
     for name in ("Asia/Tokyo", "America/Sao_Paulo"):
         monkeypatch.setenv("TZ", name)  # the C library looks only when it is told to
-        now = build.reading({"SOURCE_DATE_EPOCH": "1767225600"})
-        hours.append(now.astimezone(build.zone_of(Settings())).utcoffset())
+        now = reading({"SOURCE_DATE_EPOCH": "1767225600"})
+        hours.append(now.astimezone(zone_of(Settings())).utcoffset())
     monkeypatch.undo()
     time.tzset()
     assert hours == [timedelta(hours=9), timedelta(hours=-3)]
