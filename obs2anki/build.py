@@ -56,7 +56,7 @@ class Memory:
     documents: harvest.Memory = field(default_factory=harvest.Memory)
     ledger: ledger.Memory = field(default_factory=ledger.Memory)
     decisions: plan.Memory = field(default_factory=plan.Memory)
-    shelf: settled.Shelf = field(default_factory=settled.Shelf)
+    settled: settled.Memory = field(default_factory=settled.Memory)
     """What of these is kept in the cache."""
     filled: Filled = field(default_factory=Filled)
     """What the deck was filled with."""
@@ -172,9 +172,9 @@ def _prepared(
     reader = harvest.Reader(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None
     yielded = harvest.gathered(reader, step, store, memory.documents)
-    if store is not None and known is not None and known.content and not memory.shelf.mark:
+    if store is not None and known is not None and known.content and not memory.settled.mark:
         mark = settled.mark(in_force, name, known.content)
-        memory.decisions.kept = memory.shelf.recall(store, memory.documents, mark)
+        memory.decisions.kept = memory.settled.recall(store, memory.documents, mark)
     planned = plan.of(
         plan.Harvest(read, yielded),
         in_force,
@@ -316,7 +316,7 @@ def _keep_settled(round_: Round, content: bytes) -> None:
     if round_.cache is not None and content and not round_.settings.media.download:
         mark = settled.mark(round_.settings, plan_.vault_name, content)
         decided = {path: part.kept for path, part in memory.decisions.parts.items()}
-        memory.shelf.keep(round_.cache, memory.documents, decided, mark)
+        memory.settled.keep(round_.cache, memory.documents, decided, mark)
 
 
 def _as_ledger(round_: Round) -> Ledger:

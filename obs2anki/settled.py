@@ -26,7 +26,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 
 @dataclass(slots=True)
-class Shelf:
+class Memory:
     """What the cache keeps of the decisions about a vault, as far as this process knows."""
 
     mark: str = ""

@@ -141,7 +141,7 @@ def test_what_another_process_reads_meanwhile_is_not_what_was_decided_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = commands.vault(tmp_path / "v", DOCUMENTS)
-    keep = settled.Shelf.keep
+    keep = settled.Memory.keep
 
     def late(*given: object) -> None:
         file = root / "a.md"
@@ -151,7 +151,7 @@ def test_what_another_process_reads_meanwhile_is_not_what_was_decided_about(
         keep(*given)  # type: ignore[arg-type]  # handed on as it came
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(settled.Shelf, "keep", late)
+        meanwhile.setattr(settled.Memory, "keep", late)
         export(root)
     shutil.copytree(root, tmp_path / "w" / "v")
     assert export(root) == export(tmp_path / "w" / "v", caches=None)
