@@ -19,7 +19,7 @@ from typing import TypeVar
 from obs2anki import harvest, ledger, plan, settings, settled, vault
 from obs2anki.cache import Cache
 from obs2anki.clock import reading, zone_of
-from obs2anki.data import Delivery, Diagnostic, Plan, Severity
+from obs2anki.data import Delivery, Diagnostic, Plan, Severity, VaultPath
 from obs2anki.destinations.contents import Filled
 from obs2anki.harvest import Step
 from obs2anki.ledger import Ledger
@@ -38,6 +38,7 @@ __all__ = [
     "export",
     "prepare",
     "preview",
+    "read",
     "reading",
     "rehearse",
     "remember",
@@ -155,7 +156,7 @@ def _prepared(
     request: Request, remembered: Callable[[Path], Ledger | None], step: Step, memory: Memory
 ) -> Round:
     now = reading(os.environ)
-    in_force, contents, found = _read(request, memory.seen)
+    in_force, contents, found = read(request, seen=memory.seen)
     zone = zone_of(in_force)
     place = place_of_ledger(request.vault, in_force)
     known = remembered(place)
@@ -166,7 +167,7 @@ def _prepared(
         name = known.vault or name
         if not in_force.decided("namespace"):
             in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
-    read = plan.Vault(name, (), (), contents.unread, contents.closed)
+    whole = plan.Vault(name, (), (), contents.unread, contents.closed)
     clock = plan.Clock.at(now, zone)
     entries = known.entries if known is not None else ()
     reader = harvest.Reader(contents, in_force, name)
@@ -176,7 +177,7 @@ def _prepared(
         mark = settled.mark(in_force, name, known.content)
         memory.decisions.kept = memory.settled.recall(store, memory.documents, mark)
     planned = plan.of(
-        plan.Harvest(read, yielded),
+        plan.Harvest(whole, yielded),
         in_force,
         reader.library,
         clock,
@@ -194,7 +195,7 @@ def _prepared(
         by_path = {one.path: one for one in again}
         yielded = tuple(by_path.get(one.path, one) for one in yielded)
         planned = plan.of(
-            plan.Harvest(read, yielded), in_force, reader.library, clock, entries, found
+            plan.Harvest(whole, yielded), in_force, reader.library, clock, entries, found
         )
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(
@@ -240,15 +241,22 @@ def settings_of(request: Request) -> tuple[Settings, list[Diagnostic]]:
 
     Raises Obs2ankiError where the vault or its settings cannot be read.
     """
-    in_force, _, found = _read(request)
+    in_force, _, found = read(request)
     return in_force, found
 
 
-def _read(
-    request: Request, seen: vault.Seen | None = None
+def read(
+    request: Request,
+    wanted: Callable[[VaultPath], bool] = lambda _: False,
+    seen: vault.Seen | None = None,
 ) -> tuple[Settings, vault.Contents, list[Diagnostic]]:
+    """The settings in force, the vault with the texts that are `wanted`, and what is found so far.
+
+    What was `seen` a moment ago need not be looked for again. Raises Obs2ankiError where the vault
+    or its settings cannot be read.
+    """
     in_force, found = vault.find_settings(request.vault, request.options)
-    contents = vault.read(request.vault, in_force, lambda _: False, seen)
+    contents = vault.read(request.vault, in_force, wanted, seen)
     in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
     return in_force, contents, [*found, *contents.diagnostics, *proved]
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from msgspec import structs
 
 from obs2anki import (
+    build,
     check,
     extract,
     harvest,
@@ -29,14 +30,13 @@ from obs2anki import (
     markdown,
     plan,
     report,
-    settings,
     vault,
     yields,
 )
 from obs2anki.clock import reading, zone_of
 from obs2anki.data import Diagnostic, Entry, Plan, Severity, VaultPath
 from obs2anki.diagnostics import RULES, Obs2ankiError
-from obs2anki.request import place_of_ledger
+from obs2anki.request import Request, place_of_ledger
 from obs2anki.settings import Settings
 from obs2anki.terminal import columns
 
@@ -127,9 +127,7 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
     Nothing is fetched from the web. Raises Obs2ankiError where the vault, its settings or (if the
     whole vault is named) its ledger cannot be read.
     """
-    in_force, found = vault.find_settings(root)
-    contents = vault.read(root, in_force, named.holds)
-    in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
+    in_force, contents, found = build.read(Request(root), named.holds)
     planned = plan.make(
         plan.Vault(
             contents.name,
@@ -142,7 +140,7 @@ def check_vault(root: Path, named: Named = Named(folders=("",))) -> Checked:
         harvest.library(contents, in_force, _looked_at),
         plan.Clock.at(reading(os.environ), zone_of(in_force)),
         _entries(root, in_force) if named.whole else (),
-        [*found, *contents.diagnostics, *proved],
+        found,
     )
     more = check.heeded(_more(contents, planned, in_force, named), in_force.check)
     told = [one for one in (*planned.diagnostics, *more) if _concerns(one, named)]
