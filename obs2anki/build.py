@@ -39,7 +39,6 @@ __all__ = [
     "prepare",
     "preview",
     "read",
-    "reading",
     "rehearse",
     "remember",
     "run",

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NewType, NoReturn, Protocol
 
 from obs2anki import build, vault
+from obs2anki.clock import reading
 from obs2anki.data import Diagnostic
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.stopping import undisturbed
@@ -697,7 +698,7 @@ class Watch:
 
     def round(self, seen: Stamps) -> None:
         """Make one round; whatever is wrong is said, and the loop goes on."""
-        start, now = self.clock(), build.reading(os.environ)
+        start, now = self.clock(), reading(os.environ)
         if (before := self.vigil.exported) is not None:
             self.changed |= {p for p, _ in before.items() ^ seen.items()} - set(map(str, self.own))
         try:
@@ -772,7 +773,7 @@ class Watch:
 
 def _day_in(zone: tzinfo | None) -> Callable[[], date]:
     """Says which day it is in a time zone; None = the machine's."""
-    return lambda: build.reading(os.environ).astimezone(zone).date()
+    return lambda: reading(os.environ).astimezone(zone).date()
 
 
 def _told(found: Diagnostic) -> tuple[str, str, str]:
