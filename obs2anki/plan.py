@@ -200,6 +200,8 @@ def _counted(of: Iterable[Yield]) -> Iterator[check.Counted]:
 def _left(entries: Sequence[Entry], ledger: Sequence[Entry]) -> tuple[Entry, ...]:
     """The entries of flashcards that were there before and are gone now."""
     gone = {entry.guid: entry for entry in ledger if entry.gone is not None}
+    if not gone:
+        return ()
     were = {entry.guid for entry in entries if entry.gone is None and entry.guid in gone}
     return tuple(entry for guid, entry in gone.items() if guid in were)
 

@@ -200,7 +200,8 @@ def _new_notes(outcome: Outcome) -> Sequence[Note]:
     notes, delivery = outcome.round.plan.notes, outcome.delivery
     if delivery is None:
         return notes
-    return [note for note in notes if note.guid in delivery.new_guids]
+    given = delivery.new_guids
+    return [note for note in notes if note.guid in given] if given else ()
 
 
 def _deck_rows(notes: Sequence[Note], new: Sequence[Note], today: date) -> Iterable[DeckRow]:
@@ -269,6 +270,8 @@ def likely_separator(
 ) -> str | None:
     """The separator that is missing, if many reviews were left behind for one of these causes."""
     orphans = [item for item in plan.left_behind if item.cause in causes]
+    if not orphans:
+        return None
     left = sum(item.reviews for item in plan.left_behind)
     kept = sum(r is not None for p in plan.planned for r in p.flashcard.reviews)
     if sum(item.reviews for item in orphans) <= ORPHAN_SHARE * (left + kept):

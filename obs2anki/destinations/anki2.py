@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, lt
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -256,9 +256,9 @@ class Collection(genanki.Package):  # type: ignore[misc]  # genanki ships no typ
     def rows(self) -> tuple[Iterable[Row], Iterable[Row], Iterable[Row]]:
         """Rows of notes, cards and log, of which the tally takes note once they go by."""
         notes = self.notes
-        note_ids = list(ascending([note.created * 1000 for note in notes]))
-        card_ids = list(
-            ascending([note.created * 1000 + c.ordinal for note in notes for c in note.cards])
+        note_ids = ascending([note.created * 1000 for note in notes])
+        card_ids = ascending(
+            [note.created * 1000 + card.ordinal for note in notes for card in note.cards]
         )
         logs = self._logs(card_ids) if self.logged else {}
         cards = self._card_rows(note_ids, card_ids, logs)
@@ -390,15 +390,15 @@ def _indexed_later(cursor: sqlite3.Cursor) -> Iterator[None]:
 # ---------------------------------------------------------------- numbers
 
 
-def ascending(wanted: Iterable[int]) -> Iterator[int]:
+def ascending(wanted: Sequence[int]) -> Sequence[int]:
     """Unique ids, none below 1: each as wanted or, where that is taken, the next one free.
 
     `wanted` ascends. Anki resolves collisions with the ids that a collection has already.
     """
+    if all(map(lt, (0, *wanted), wanted)):  # as nearly always
+        return wanted
     last = 0
-    for number in wanted:
-        last = number if number > last else last + 1
-        yield last
+    return [last := number if number > last else last + 1 for number in wanted]
 
 
 def decks(notes: Iterable[Note]) -> dict[DeckName, genanki.Deck]:
@@ -442,7 +442,7 @@ def _log_ids(schedulings: Sequence[Scheduling]) -> dict[int, int]:
         for index, scheduling in enumerate(schedulings)
         if scheduling.state is CardState.REVIEW and scheduling.last_review is not None
     )
-    ids = ascending(last_review * 1000 for last_review, _ in reviewed)
+    ids = ascending([last_review * 1000 for last_review, _ in reviewed])
     return {index: log_id for (_, index), log_id in zip(reviewed, ids, strict=True)}
 
 

@@ -128,7 +128,7 @@ class Package:
 HELD = "deck"
 """The name under which it is kept what a package holds."""
 
-_HELD = msgspec.json.Decoder(tuple[str, dict[str, tuple[int, str]], str, str, dict[str, int]])
+_HELD = msgspec.json.Decoder(tuple[str, dict[Guid, tuple[int, str]], str, str, dict[str, int]])
 
 
 def _kept(memory: Memory, path: Path) -> Contents | None:
@@ -139,7 +139,7 @@ def _kept(memory: Memory, path: Path) -> Contents | None:
         return None
     if digest != _digest_of(path):
         return None
-    return Contents({Guid(guid): note for guid, note in notes.items()}, cards, frame, media)
+    return Contents(notes, cards, frame, media)
 
 
 def _digest_of(path: Path) -> str:
@@ -155,8 +155,9 @@ def _first(plan: Plan) -> Delivery:
 
 def _difference(there: Contents | None, wanted: Contents) -> Delivery:
     old, new = (there or NOTHING).notes, wanted.notes
-    added = frozenset([guid for guid in new if guid not in old])
-    others = [guid for guid, note in new.items() if guid not in added and old[guid] != note]
+    differing = [guid for guid, note in new.items() if old.get(guid) != note]
+    added = frozenset([guid for guid in differing if guid not in old])
+    others = [guid for guid in differing if guid in old]
     same_notes = not added and not others and len(old) == len(new)
     return Delivery(
         added=len(added),

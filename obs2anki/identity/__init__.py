@@ -68,11 +68,6 @@ class Key(Value, frozen=True):
     answer_digest: str
 
     @property
-    def asked(self) -> tuple[str, str]:
-        """Question and answer."""
-        return self.question, self.answer
-
-    @property
     def texts(self) -> tuple[str, str]:
         """Digests of question and answer."""
         return self.question_digest, self.answer_digest
@@ -168,10 +163,10 @@ class _Fresh:
     def guid(self, index: int, path: VaultPath) -> Guid:
         """A GUID that nothing has, for the flashcard with an index."""
         guid = Guid("")
-        while self._noted < index:
-            self._seen.add(self._keys[self._noted].asked)
-            self._noted += 1
-        texts = self._keys[index].asked
+        for before in self._keys[self._noted : index]:
+            self._seen.add((before.question, before.answer))
+        self._noted = index
+        texts = self._keys[index].question, self._keys[index].answer
         if texts not in self._seen:
             guids = self._guids
             guid = guids[index] if guids else guid_for(self._namespace, texts[0])

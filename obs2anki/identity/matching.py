@@ -299,8 +299,8 @@ def match(
     `settled` is what the first passes would come to anyway, whole documents of it. What is `known`
     is more of this: the answer lacks it.
     """
-    indices = (index for index in range(len(candidates)) if index not in known.indices)
-    open_ = [candidates[index] for index in indices if index not in settled]
+    undecided = set(range(len(candidates))) - known.indices - settled.keys()
+    open_ = [candidates[index] for index in sorted(undecided)]
     done = {entry.guid for entry in settled.values()}
     rest = [
         entry
@@ -308,7 +308,7 @@ def match(
         if (entry.gone is not None or entry.path not in known.paths) and entry.guid not in done
     ]
     renamed = _renamed(rest, open_)
-    olds = _olds(entries, renamed, {entry.guid for entry in rest})
+    olds = _olds(entries, rest, renamed)
     pools = _Pools(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
@@ -328,21 +328,19 @@ def match(
 
 
 def _olds(
-    entries: Sequence[Entry], renamed: Mapping[VaultPath, VaultPath], undecided: Set[Guid]
+    entries: Sequence[Entry], undecided: Sequence[Entry], renamed: Mapping[VaultPath, VaultPath]
 ) -> list[_Old]:
     """The entries in the order of their documents, with their neighbours of then.
 
-    Only those that are `undecided`; none of them has a neighbour that is not.
+    Only those that are `undecided`; none of them has a neighbour that is not. Documents are in
+    the order in which all entries name them, so that it is the same whatever is decided.
     """
-    by_path: defaultdict[VaultPath, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        document = by_path[entry.path]
-        if entry.guid in undecided:
-            document.append(entry)
+    paths = {entry.path for entry in undecided}
+    by_path: dict[VaultPath, list[Entry]] = {e.path: [] for e in entries if e.path in paths}
+    for entry in undecided:
+        by_path[entry.path].append(entry)
     result: list[_Old] = []
     for path, document in by_path.items():
-        if not document:
-            continue
         live = _in_order([entry for entry in document if entry.gone is None])
         rest = [entry for entry in document if entry.gone is not None]
         for order, entry in enumerate([*live, *rest]):
