@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,9 +47,19 @@ SPEAKING_VARIABLES = (
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No variable and no cache of the machine's decides a test; children inherit the same."""
+    """No variable and no cache of the machine's decides a test; children inherit the same.
+
+    Nor is anything left in its folder for temporary files: each vault has a lock there.
+    """
     caches = str(tmp_path_factory.mktemp("caches"))
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        tempfile.TemporaryDirectory(prefix="obs2anki-tests-") as temporary,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        Path(temporary).chmod(0o1777)  # some tests go on as someone who may do little
+        patch.setattr(tempfile, "tempdir", temporary)
+        for name in ("TMPDIR", "TEMP", "TMP"):
+            patch.setenv(name, temporary)
         patch.setenv("XDG_CACHE_HOME", caches)
         patch.setenv("LOCALAPPDATA", caches)
         for name in SPEAKING_VARIABLES:
