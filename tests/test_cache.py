@@ -135,6 +135,26 @@ def test_a_document_that_was_only_touched_is_read_once_more(
     assert read == []
 
 
+def test_of_a_new_file_only_those_are_read_again_that_it_answers(
+    tmp_path: Path, read: list[str]
+) -> None:
+    root = write(tmp_path / "v", {"a.md": A, "b.md": B, commands.PLUGIN: "{}"})
+    write(root, {"host.md": HOST, "other.md": "An embedded\ndocument.", "x.png": PICTURE})
+    deck, memory = tmp_path / "deck.apkg", build.Memory()
+    export(root, deck, tmp_path / "caches")
+    export(root, deck, tmp_path / "others", memory=memory)
+    for path, again in (
+        ("folder/New.md", {"folder/New.md"}),
+        ("folder/y.png", set()),
+        ("folder/Later.md", {"folder/Later.md", "host.md", "other.md"}),
+    ):
+        write(root, {path: PICTURE if path.endswith(".png") else "Prose."})
+        for caches, remembered in (("caches", None), ("others", memory)):
+            read.clear()
+            export(root, deck, tmp_path / caches, memory=remembered)
+            assert set(read) == again, (path, caches)
+
+
 # ---------------------------------------------------------------- nothing stale
 
 HOST = "#flashcards\n\nWhat?::![[other]] ![[x.png]] [[Later]]\n"
@@ -179,6 +199,20 @@ def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> N
     cold = again(None)
     assert again(caches) == cold
     assert again(tmp_path / "others", memory) == cold
+
+
+def test_why_a_document_cannot_be_read_is_told_anew(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"a.md": A, "b.md": B, commands.PLUGIN: "{}"})
+    request = Request(root, tmp_path / "deck.apkg", cache=tmp_path / "caches")
+    memory = build.Memory()
+    told = []
+    for content in (b"\xff", b"#flashcards\n\nq::\xff", b"\xff\xfeq\0"):
+        write(root, {"b.md": content})
+        for remembered in (None, memory):
+            plan = build.run(request, build.export, memory=remembered).round.plan
+            told.append([one.message for one in plan.diagnostics if one.path == "b.md"])
+    assert told[::2] == told[1::2]
+    assert len({*map(tuple, told)}) == 3
 
 
 def test_media_are_called_as_the_first_file_of_their_name_in_any_case(tmp_path: Path) -> None:
