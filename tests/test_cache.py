@@ -175,6 +175,15 @@ CHANGES: tuple[Callable[[Path], object], ...] = (
 )
 
 
+def test_a_card_shows_what_it_embeds_read_or_remembered(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"host.md": HOST, "x.png": PICTURE, commands.PLUGIN: "{}"})
+    write(root, {"other.md": "An embedded\ndocument."})
+    request = Request(root, tmp_path / "deck.apkg", cache=tmp_path / "caches")
+    for _ in range(2):
+        (note,) = build.run(request, build.export).round.plan.notes
+        assert "An embedded" in note.fields[1]
+
+
 @pytest.mark.parametrize("number", range(len(CHANGES)))
 def test_what_a_card_depends_on_is_never_stale(tmp_path: Path, number: int) -> None:
     first = write(
