@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 import typer
 
 from obs2anki import __version__, settings
-from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.diagnostics import FULL, Obs2ankiError
 from obs2anki.stopping import STOPPED, Stopped
 from obs2anki.terminal import Waiting, columns, harmless, wants_colour
 
@@ -373,18 +373,22 @@ def _following(
 
 
 class _Voice:
-    """Says what a watch does: a line for each deck and sync on stdout, all else on stderr."""
+    """Says what a watch does: a line for each deck and sync on stdout, all else on stderr.
+
+    What a full disk does not take, where the words go to a file, is lost, and the watch goes on.
+    """
 
     def __init__(self, vault: Path) -> None:
         self._vault = vault
 
     def say(self, sentence: str) -> None:
-        _say([f"{_time()} {harmless(sentence)}\n"], sys.stderr)
+        _say_if_there_is_room([f"{_time()} {harmless(sentence)}\n"], sys.stderr)
 
     def done(self, news: watch.News) -> None:
         from obs2anki import report
 
-        _say_findings(report.worth_a_line(news.findings), _wording(self._vault))
+        found = _findings(report.worth_a_line(news.findings), _wording(self._vault))
+        _say_if_there_is_room(found, sys.stderr)
         what, how = news.done, (news.changed, news.seconds, news.first)
         told = [report.line(what.exported, *how)] if what.exported is not None else []
         words: list[str] = []
@@ -393,11 +397,12 @@ class _Voice:
 
             told.append(syncing.line(what.synced, *how))
             words.append(syncing.forgotten(what.synced, str(self._vault)))
-        _say((f"{_time()} {line}\n" for line in told if line is not None), sys.stdout)
+        lines = (f"{_time()} {line}\n" for line in told if line is not None)
+        _say_if_there_is_room(lines, sys.stdout)
         if what.exported is not None:
             unsaid = news.first or news.forgets
             words.append(report.on_the_ledger(what.exported, str(self._vault), unsaid))
-        _say((f"{_time()} {word}\n" for word in words if word), sys.stderr)
+        _say_if_there_is_room((f"{_time()} {word}\n" for word in words if word), sys.stderr)
 
     def failed(self, error: Exception) -> None:
         try:
@@ -406,7 +411,8 @@ class _Voice:
         except Exception as seen_from_here:
             _, lines = _words_of(seen_from_here)
         first, *rest = map(harmless, lines)
-        _say([f"{_time()} {first}\n", *(f"{line}\n" for line in rest)], sys.stderr)
+        words = [f"{_time()} {first}\n", *(f"{line}\n" for line in rest)]
+        _say_if_there_is_room(words, sys.stderr)
 
 
 def _time() -> str:
@@ -859,19 +865,45 @@ def _lines(lines: Iterable[str]) -> Iterable[str]:
 def _say(pieces: Iterable[str], stream: TextIO) -> None:
     """Write to a stream whose reader may have left, or whose disk may be full."""
     try:
-        for piece in pieces:
-            stream.write(piece)
-        stream.flush()
+        _write(pieces, stream)
     except OSError as error:
-        # What is left in the buffer would fail once more when Python ends.
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
+        _hush(stream)
         if isinstance(error, BrokenPipeError):
             raise Stopped(PIPE_CLOSED) from None
         raise Obs2ankiError(
             f"The output cannot be written ({error.strerror or error}). "
             "Look at where it is sent to."
         ) from error
+
+
+def _hush(stream: TextIO) -> None:
+    """Send to nowhere what is left in the buffer, and all that follows.
+
+    It would fail once more when Python ends.
+    """
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+    stream.flush()
+
+
+def _say_if_there_is_room(pieces: Iterable[str], stream: TextIO) -> None:
+    """As `_say`, but what a full disk does not take is lost, and what follows need not be."""
+    try:
+        _write(pieces, stream)
+    except OSError as error:
+        if error.errno not in FULL:
+            _say((), stream)  # what is left
+            return
+        held = os.dup(stream.fileno())
+        _hush(stream)
+        os.dup2(held, stream.fileno())
+        os.close(held)
+
+
+def _write(pieces: Iterable[str], stream: TextIO) -> None:
+    for piece in pieces:
+        stream.write(piece)
+    stream.flush()
 
 
 # ---------------------------------------------------------------- the ends of a run
@@ -955,13 +987,15 @@ def _words_of(error: Exception) -> tuple[int, Iterable[str]]:
 
 
 def _told(code: int, lines: Iterable[str], error: BaseException | None = None) -> int:
-    """Say the lines on stderr; the traceback too, for those who want it."""
+    """Say the lines on stderr, if it takes them; the traceback too, for those who want it."""
     if error is not None and os.environ.get("OBS2ANKI_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
-    for line in lines:
-        print(harmless(line), file=sys.stderr)
+    try:
+        _write((f"{harmless(line)}\n" for line in lines), sys.stderr)
+    except OSError:
+        _hush(sys.stderr)
     return code
 
 

@@ -892,6 +892,22 @@ def test_an_output_that_is_full_is_2(folder: Path) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_words_that_find_no_room_change_no_exit_code(folder: Path) -> None:
+    done = ended(child(["list", "sea"], folder, "sys.stderr = open('/dev/full', 'w')"))
+    assert (done.code, done.out) == (2, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_watch_is_heard_again_once_there_is_room(tmp_path: Path) -> None:
+    said = tmp_path / "said.txt"
+    with Path("/dev/full").open("w") as stream, said.open("w") as room:
+        cli._say_if_there_is_room(["lost\n"], stream)
+        os.dup2(room.fileno(), stream.fileno())
+        cli._say_if_there_is_room(["heard\n"], stream)
+    assert said.read_text() == "heard\n"
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 def test_a_bug_is_3_and_says_where_to_report_it(
     wanted: bool, capsys: Capture, folder: Path, monkeypatch: pytest.MonkeyPatch

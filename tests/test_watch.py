@@ -908,6 +908,30 @@ def following(tmp_path: Path) -> Iterator[Running]:
         yield one
 
 
+FULL = Path("/dev/full")
+MUTE = f"""
+import sys
+from obs2anki.__main__ import main
+sys.stdout = sys.stderr = open({str(FULL)!r}, "w", buffering=1)
+sys.argv[0] = "obs2anki"
+main()
+"""
+"""The program, all of whose words go to a disk that is full."""
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no full device")
+def test_a_watch_whose_words_find_no_room_goes_on(tmp_path: Path) -> None:
+    root = vault(tmp_path / "v", {"a.md": "Q;; A"})
+    with running(tmp_path, program=("-c", MUTE)) as one:
+        assert until(lambda: len(one.questions()) == 1)
+        (root / "b.md").write_text("R;; B")
+        assert until(lambda: len(one.questions()) == 2)
+        (root / "c.md").write_text("S;; C")
+        assert until(lambda: len(one.questions()) == 3)
+        one.process.terminate()
+        assert one.process.wait(ENOUGH) == 128 + signal.SIGTERM
+
+
 def test_saves_renames_and_moves_of_all_kinds_come_out_right(following: Running) -> None:
     root, out = following.root, following.folder / "out"
     marks = [str(question) for question in following.questions()]
