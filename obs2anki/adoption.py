@@ -42,9 +42,9 @@ from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
 from obs2anki.identity.matching import AllCandidates, Candidate, match
 from obs2anki.notetypes import FIELDS
-from obs2anki.report import Wording, argument, quantity
 from obs2anki.request import place_of_ledger
 from obs2anki.terminal import columns, harmless, shortened
+from obs2anki.wording import Wording, argument, quantity
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""

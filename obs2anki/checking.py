@@ -29,6 +29,7 @@ from obs2anki import (
     ledger,
     markdown,
     plan,
+    prose,
     report,
     vault,
     yields,
@@ -39,6 +40,7 @@ from obs2anki.diagnostics import RULES, Obs2ankiError
 from obs2anki.request import Request, place_of_ledger
 from obs2anki.settings import Settings
 from obs2anki.terminal import columns
+from obs2anki.wording import quantity
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -212,9 +214,9 @@ def summary(checked: Sequence[Checked]) -> Iterator[str]:
     documents = sum(one.documents for one in checked)
     counted = Counter(d.severity for one in checked for d in one.diagnostics)
     counts = ", ".join(
-        report.quantity(counted[severity], severity) for severity in Severity if counted[severity]
+        quantity(counted[severity], severity) for severity in Severity if counted[severity]
     )
-    yield f"{report.quantity(documents, 'document')} checked: {counts or 'nothing found'}."
+    yield f"{quantity(documents, 'document')} checked: {counts or 'nothing found'}."
     if counted.total() > SCREENFUL:
         codes = Counter(d.code for one in checked for d in one.diagnostics)
         rows = [(f"  {code}", RULES[code].title, f"{n:,}") for code, n in codes.most_common()]
@@ -222,7 +224,7 @@ def summary(checked: Sequence[Checked]) -> Iterator[str]:
     for one in checked:
         if one.separator is not None:
             orphans = sum(found.code == "O401" for found in one.diagnostics)
-            yield from ("", *report.to_name(one.separator, orphans))
+            yield from ("", *prose.to_name(one.separator, orphans))
 
 
 def as_json(checked: Sequence[Checked], seen: Callable[[Path], str]) -> str:

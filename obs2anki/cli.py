@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from obs2anki import build, watch
     from obs2anki.data import Diagnostic
     from obs2anki.deeds import Changes
-    from obs2anki.report import Report, Wording
+    from obs2anki.report import Report
     from obs2anki.rest import Said
     from obs2anki.syncing import Session, Synced
+    from obs2anki.wording import Wording
 
 DONE, FINDINGS, IMPOSSIBLE, BUG = 0, 1, 2, 3
 PIPE_CLOSED = STOPPED + 13
@@ -385,12 +386,12 @@ class _Voice:
         _say_if_there_is_room([f"{_time()} {harmless(sentence)}\n"], sys.stderr)
 
     def done(self, news: watch.News) -> None:
-        from obs2anki import report
+        from obs2anki import findings, prose
 
-        found = _findings(report.worth_a_line(news.findings), _wording(self._vault))
+        found = _findings(findings.worth_a_line(news.findings), _wording(self._vault))
         _say_if_there_is_room(found, sys.stderr)
         what, how = news.done, (news.changed, news.seconds, news.first)
-        told = [report.line(what.exported, *how)] if what.exported is not None else []
+        told = [prose.line(what.exported, *how)] if what.exported is not None else []
         words: list[str] = []
         if what.synced is not None and not news.repeated:
             from obs2anki import syncing
@@ -401,7 +402,7 @@ class _Voice:
         _say_if_there_is_room(lines, sys.stdout)
         if what.exported is not None:
             unsaid = news.first or news.forgets
-            words.append(report.on_the_ledger(what.exported, str(self._vault), unsaid))
+            words.append(prose.on_the_ledger(what.exported, str(self._vault), unsaid))
         _say_if_there_is_room((f"{_time()} {word}\n" for word in words if word), sys.stderr)
 
     def failed(self, error: Exception) -> None:
@@ -439,7 +440,7 @@ def list_(
     ),
 ) -> None:
     """List what would be exported, or what is gone; nothing is written."""
-    from obs2anki import build, listing, report
+    from obs2anki import build, findings, listing
 
     if gone and stateless:
         raise Unfit("The ledger knows what is gone; --stateless does not read it.")
@@ -452,7 +453,7 @@ def list_(
         _say(listing.gone_as_json(round_) if gone else listing.as_json(round_), sys.stdout)
         return
     wording = _wording(vault)
-    _say_findings(report.worth_a_line(round_.plan.diagnostics), wording)
+    _say_findings(findings.worth_a_line(round_.plan.diagnostics), wording)
     shown = listing.gone(round_, wording) if gone else listing.table(round_, wording)
     _say(_lines(shown), sys.stdout)
 
@@ -470,7 +471,7 @@ def check(
     format_: Annotated[Format, typer.Option("--format", help="How to say it.")] = Format.TEXT,
 ) -> None:
     """Tell every finding about documents, and write nothing."""
-    from obs2anki import checking, report
+    from obs2anki import checking, findings
 
     checked = []
     try:
@@ -479,7 +480,7 @@ def check(
                 checked.append(checking.check_vault(root, named))
     except settings.SettingsError as error:
         if format_ is Format.GITHUB:
-            _say(_lines(report.commands_of(error.problems)), sys.stdout)
+            _say(_lines(findings.commands_of(error.problems)), sys.stdout)
         raise
     if format_ is Format.JSON:
         _say([checking.as_json(checked, lambda root: _prefix(root) or "."), "\n"], sys.stdout)
@@ -487,7 +488,7 @@ def check(
         for one in checked:
             wording = _wording(one.root)
             if format_ is Format.GITHUB:
-                _say(_lines(report.workflow_commands(one.diagnostics, wording)), sys.stdout)
+                _say(_lines(findings.commands(one.diagnostics, wording)), sys.stdout)
             else:
                 _say_findings(one.diagnostics, wording)
         _say(_lines(checking.summary(checked)), sys.stdout)
@@ -549,7 +550,7 @@ def sync(
     ),
 ) -> None:
     """Have Anki follow the vault: add, update, move, suspend."""
-    from obs2anki import report, syncing
+    from obs2anki import findings, syncing
     from obs2anki.deeds import Prefer
     from obs2anki.reconcile import Wishes
     from obs2anki.request import Request
@@ -565,7 +566,7 @@ def sync(
     def saying(synced: syncing.Synced) -> Said:
         if format_ is ListFormat.JSON:
             return Said("".join(syncing.as_json(synced)), "")
-        found = _findings(report.worth_a_line(synced.diagnostics), wording)
+        found = _findings(findings.worth_a_line(synced.diagnostics), wording)
         return Said("".join(_lines(syncing.text(synced, wording))), "".join(found))
 
     request = Request(vault, None, layer, cache=_cache())
@@ -779,7 +780,7 @@ def _layer(asked: Iterable[tuple[str, str | int | None, str]]) -> settings.Layer
 
 def _wording(vault: Path) -> Wording:
     """How paths of the vault are told: from the working folder."""
-    from obs2anki.report import Wording
+    from obs2anki.wording import Wording
 
     return Wording(_prefix(vault), str(vault))
 
@@ -806,11 +807,11 @@ def _settings_seen_from_here(vault: Path) -> Iterator[None]:
 
 def _show_text(told: Report, wording: Wording) -> Said:
     """Findings on stderr, the report on stdout."""
-    from obs2anki import report
+    from obs2anki import findings, prose
     from obs2anki.rest import Said
 
-    found = _findings(report.worth_a_line(told.outcome.round.plan.diagnostics), wording)
-    return Said(f"{report.text(told, wording)}\n", "".join(found))
+    found = _findings(findings.worth_a_line(told.outcome.round.plan.diagnostics), wording)
+    return Said(f"{prose.text(told, wording)}\n", "".join(found))
 
 
 def _show_json(told: Report, _: Wording) -> Said:
@@ -823,11 +824,11 @@ def _show_json(told: Report, _: Wording) -> Said:
 
 def _show_github(told: Report, wording: Wording) -> Said:
     """Findings as annotations, then the report, on stdout."""
-    from obs2anki import report
+    from obs2anki import findings, prose
     from obs2anki.rest import Said
 
-    found = _lines(report.workflow_commands(told.outcome.round.plan.diagnostics, wording))
-    return Said("".join((*found, report.unobeyed(report.text(told, wording)), "\n")), "")
+    found = _lines(findings.commands(told.outcome.round.plan.diagnostics, wording))
+    return Said("".join((*found, findings.unobeyed(prose.text(told, wording)), "\n")), "")
 
 
 _SHOW: dict[Format, Callable[[Report, Wording], Said]] = {
@@ -850,9 +851,9 @@ def _say_findings(diagnostics: Iterable[Diagnostic], wording: Wording) -> None:
 
 def _findings(diagnostics: Iterable[Diagnostic], wording: Wording) -> Iterable[str]:
     """The lines of the findings."""
-    from obs2anki import report
+    from obs2anki import findings
 
-    found = list(report.findings(diagnostics, wording, wants_colour(sys.stderr)))
+    found = list(findings.lines(diagnostics, wording, wants_colour(sys.stderr)))
     if found and sys.stderr.isatty():
         found.append("")  # the report follows on the same screen
     return _lines(found)

@@ -19,8 +19,8 @@ from obs2anki import extract, identity, schedule
 from obs2anki.build import Round
 from obs2anki.data import Entry, FsrsReview, Planned, Review, Sm2Review
 from obs2anki.markdown import trim
-from obs2anki.report import Wording
 from obs2anki.terminal import columns, harmless, shortened
+from obs2anki.wording import Wording
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""

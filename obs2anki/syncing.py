@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from msgspec import structs
 
-from obs2anki import build, cache, identity, reconcile, report
+from obs2anki import build, cache, identity, reconcile
 from obs2anki.build import Request, Round
 from obs2anki.data import Diagnostic
 from obs2anki.deeds import (
@@ -34,9 +34,9 @@ from obs2anki.deeds import (
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
 from obs2anki.reconcile import NOTHING_MORE, Wishes
-from obs2anki.report import Wording, argument, quantity
 from obs2anki.rest import Rest, Said
 from obs2anki.terminal import columns, harmless, shortened
+from obs2anki.wording import Wording, argument, quantity, took
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -370,10 +370,10 @@ def line(synced: Synced, changed: Sequence[str], seconds: float, first: bool) ->
 
     `changed` are the files that made it due, `first` says whether there was no good one before.
     """
-    took, told = report.took(changed, seconds), _counted(replace(synced.changes, unchanged=()))
+    why, told = took(changed, seconds), _counted(replace(synced.changes, unchanged=()))
     match synced.ending:
         case Ending.EMPTY:
-            return f"Anki is left as it is: there is no flashcard in the vault {took}"
+            return f"Anki is left as it is: there is no flashcard in the vault {why}"
         case Ending.DECLINED:
             return (
                 f"Anki is left as it is: so large a change is not made without you ({told}). Look "
@@ -381,8 +381,8 @@ def line(synced: Synced, changed: Sequence[str], seconds: float, first: bool) ->
                 "with --yes, or run obs2anki sync once."
             )
         case Ending.WRITTEN:
-            return f"Anki: {told or 'no card differs, but what obs2anki keeps in it does'} {took}"
-    return f"Anki follows the vault already {took}" if first else None
+            return f"Anki: {told or 'no card differs, but what obs2anki keeps in it does'} {why}"
+    return f"Anki follows the vault already {why}" if first else None
 
 
 HEAD = ("What", "Place", "Deck", "Question")

@@ -35,6 +35,7 @@ from obs2anki import (
     cache,
     checking,
     cli,
+    findings,
     harvest,
     identity,
     ledger,
@@ -467,7 +468,7 @@ def test_a_bad_example_is_found_and_a_mended_one_is_not(code: str, tmp_path: Pat
 def test_the_page_names_what_only_a_check_tells() -> None:
     page, _, _ = findings_page().partition("## Findings that you do not want")
     assert set(re.findall(r"O\d{3}(?=.*only)", page.split("An\nexport")[1])) == set(ONLY_CHECKED)
-    assert set(report.NOT_IN_TEXT) <= mentioned_in(page)
+    assert set(findings.NOT_IN_TEXT) <= mentioned_in(page)
 
 
 def test_what_is_not_shown_is_a_finding() -> None:

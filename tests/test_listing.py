@@ -148,6 +148,6 @@ def test_control_characters_of_what_has_left_reach_no_terminal(tmp_path: Path) -
     export(root)
     (root / "a\x1b[2J.md").write_text("nothing")
     round_ = build.prepare(build.Request(root))
-    from obs2anki.report import Wording
+    from obs2anki.wording import Wording
 
     assert "\x1b" not in "\n".join(listing.gone(round_, Wording("v/", "v")))

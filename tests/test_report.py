@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from obs2anki import diagnostics, identity, ledger, report
+from obs2anki import identity, ledger, prose, report
 from obs2anki.build import Outcome, Round, Verdict
 from obs2anki.data import (
     NEW,
@@ -31,8 +31,8 @@ from obs2anki.data import (
     VaultPath,
 )
 from obs2anki.ledger import Ledger
-from obs2anki.report import Wording
 from obs2anki.settings import Grammar, Settings
+from obs2anki.wording import Wording
 from tests.plans import note, plan
 
 TODAY, TODAY_ZONE = date(2024, 5, 1), UTC
@@ -73,7 +73,7 @@ def outcome(
 
 
 def said(told: Outcome, wording: Wording = HERE) -> str:
-    return report.text(report.of(told), wording)
+    return prose.text(report.of(told), wording)
 
 
 def left(cause: str, line: int = 1, path: str = "a.md", **more: object) -> LeftBehind:
@@ -272,11 +272,11 @@ def test_a_ledger_that_was_lost_is_missed_where_the_deck_held_other_notes(
 
 def test_a_round_among_many_tells_of_the_ledger_what_it_must() -> None:
     gone, same = Delivery(gone=2, written=True), Delivery(unchanged=1)
-    assert report.on_the_ledger(again(gone, remembers=False), ".", first=False) == LOST + MOVE
-    assert report.on_the_ledger(again(gone), "vault", first=True) == ""
+    assert prose.on_the_ledger(again(gone, remembers=False), ".", first=False) == LOST + MOVE
+    assert prose.on_the_ledger(again(gone), "vault", first=True) == ""
     unwritable = again(same, ledger=None)
-    assert report.on_the_ledger(unwritable, "vault", first=False) == ""
-    assert report.on_the_ledger(unwritable, "vault", first=True) == (
+    assert prose.on_the_ledger(unwritable, "vault", first=False) == ""
+    assert prose.on_the_ledger(unwritable, "vault", first=True) == (
         "The ledger vault/.obs2anki/ledger.jsonl cannot be written, so nothing is remembered. "
         "Give yourself the right to write there."
     )
@@ -590,61 +590,9 @@ def test_advice_is_not_repeated_for_cards_that_anki_has() -> None:
     assert advised(*notes, new=set(), settings=Settings(maximum_interval=365)) == []
 
 
-# ---------------------------------------------------------------- findings
-
-
-def finding(severity: Severity, code: str = "O401", path: str = "a.md") -> Diagnostic:
-    return Diagnostic(VaultPath(path), 9, 2, code, severity, "50% is,\nodd: so", "Do this.")
-
-
-def test_a_finding_is_a_line_and_a_remedy() -> None:
-    found = [finding(Severity.WARNING), finding(Severity.INFO, "O406")]
-    assert list(report.findings(report.worth_a_line(found), Wording("v/", "v"), colour=False)) == [
-        r"v/a.md:9:2: O401 50% is,\nodd: so",
-        "    Do this.",
-    ]
-
-
-def test_findings_in_a_row_that_have_one_remedy_share_it() -> None:
-    first, other = finding(Severity.WARNING), finding(Severity.WARNING, "O402")
-    said = list(report.findings([first, first, other, first], HERE, colour=False))
-    remedy = "    Do this."
-    assert [line == remedy for line in said] == [False, False, True, False, True, False, True]
-    assert len(list(report.workflow_commands([first, first], HERE))) == 2
-
-
-def test_what_is_to_be_pasted_stands_on_lines_of_its_own() -> None:
-    found = [diagnostics.at("O204", VaultPath("a.md"), 3)]
-    toml = ["[grammar]", 'mend = ["html-comments"]']
-    said = list(report.findings(found, HERE, colour=False))
-    assert said[2:] == [f"    {line}" for line in toml]
-    (command,) = report.workflow_commands(found, HERE)
-    assert command.endswith("%0A" + "%0A".join(toml))
-
-
-def test_no_name_of_a_folder_begins_a_line() -> None:
-    found = [diagnostics.at("O101", VaultPath("."), 1, "a\n::error::b")]
-    assert len(list(report.findings(found, HERE, colour=False))) == 2
-
-
-def test_a_finding_about_the_vault_points_at_the_vault() -> None:
-    found = [finding(Severity.WARNING, "O101", ".")]
-    assert next(report.findings(found, Wording("v/", "v"), colour=False)).startswith("v:9:2:")
-    assert next(report.findings(found, HERE, colour=False)).startswith(".:9:2:")
-
-
-@pytest.mark.parametrize(
-    ("severity", "level"),
-    [(Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "notice")],
-)
-def test_an_annotation_is_escaped(severity: Severity, level: str) -> None:
-    found = [finding(severity, path="a,b:c%.md")]
-    assert list(report.workflow_commands(found, HERE)) == [
-        f"::{level} file=a%2Cb%3Ac%25.md,line=9,col=2,title=O401::50%25 is,\\nodd: so%0ADo this."
-    ]
-
-
 def test_json_holds_everything() -> None:
+    message = "50% is,\nodd: so"
+    found = Diagnostic(VaultPath("a.md"), 9, 2, "O401", Severity.WARNING, message, "Do this.")
     told = json.loads(
         report.as_json(
             report.of(
@@ -652,7 +600,7 @@ def test_json_holds_everything() -> None:
                     *backlog("a", 201),
                     left_behind=(left("orphan", 3, separator="=>"),),
                     skipped=(Skipped(VaultPath("b.md"), "no flashcard tag"),),
-                    diagnostics=(finding(Severity.WARNING),),
+                    diagnostics=(found,),
                     media=(Media("a.png", Path("a"), 15),),
                 )
             )
