@@ -235,6 +235,15 @@ def test_a_link_is_checked_where_it_stands(folder: Path) -> None:
     assert checking.by_vault([folder / "v/b.md"]) == {root: wanted}
 
 
+@pytest.mark.parametrize("path", ["v/linked", "v/b/..", "v/a/../a"])
+def test_a_folder_is_checked_where_it_lies(folder: Path, path: str) -> None:
+    written(folder / "v", {"obs2anki.toml": "", "a/x.md": "Q;;\n", "b/y.md": "Prose.\n"})
+    (folder / "v/linked").symlink_to("a")
+    ((root, wanted),) = checking.by_vault([folder / path]).items()
+    found = checking.check_vault(root, wanted)
+    assert codes(found.diagnostics) == [("a/x.md", 1, "O301")]
+
+
 def test_a_document_that_leads_nowhere_keeps_no_other_from_its_check(
     folder: Path, capsys: Capture
 ) -> None:
@@ -365,6 +374,22 @@ def test_broken_frontmatter_is_told_where_it_hides_the_tag(folder: Path) -> None
     root = written(folder / "v", {PLUGIN: tagged(), **documents})
     found = codes(checking.check_vault(root).diagnostics)
     assert found == [("a.md", 2, "O203"), ("other.md", 4, "O702")]
+
+
+def test_text_that_no_tag_selects_is_told_but_where_it_is_meant_to_be_left_out(
+    folder: Path,
+) -> None:
+    settings = tagged(noteFoldersToIgnore=["drafts"])
+    documents: dict[str, str | bytes] = {
+        "obs2anki.toml": '[[decks.rules]]\nfolder = "out"\nskip = true\n',
+        "a.md": "Q::A\n",
+        "b.md": "R::B\n<!--SR:!2024-04-12,14,232-->\n",
+        "drafts/c.md": "S::C\n",
+        "out/d.md": "#flashcards\n\nT::D\n",
+    }
+    root = written(folder / "v", {PLUGIN: settings, **documents})
+    found = codes(checking.check_vault(root).diagnostics)
+    assert found == [("a.md", 1, "O702"), ("b.md", 1, "O702"), ("b.md", 2, "O406")]
 
 
 @pytest.mark.parametrize(
