@@ -44,7 +44,7 @@ from obs2anki.identity.matching import AllCandidates, Candidate, match
 from obs2anki.notetypes import FIELDS
 from obs2anki.request import place_of_ledger
 from obs2anki.terminal import columns, harmless, shortened
-from obs2anki.wording import Wording, argument, quantity
+from obs2anki.wording import Wording, argument, in_json, quantity
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -724,8 +724,8 @@ def _question(planned: Planned) -> str:
 
 def as_json(adoption: Adoption, source: Path) -> Iterator[str]:
     """The pieces of the same as one JSON object; paths are relative to the vault."""
-    yield f'{{"version": {VERSION}, "vault": {_json(adoption.vault_name)},\n'
-    yield f' "source": {_json(str(source))}, "ledger": {_json(str(adoption.ledger))},\n'
+    yield f'{{"version": {VERSION}, "vault": {in_json(adoption.vault_name)},\n'
+    yield f' "source": {in_json(str(source))}, "ledger": {in_json(str(adoption.ledger))},\n'
     parts: dict[str, Iterable[object]] = {
         "adopted": (
             _place(one.planned)
@@ -737,7 +737,7 @@ def as_json(adoption: Adoption, source: Path) -> Iterator[str]:
         "diagnostics": map(structs.asdict, adoption.diagnostics),
     }
     for name, values in parts.items():
-        yield f' "{name}": [' + ",".join(f"\n  {_json(value)}" for value in values) + "],\n"
+        yield f' "{name}": [' + ",".join(f"\n  {in_json(value)}" for value in values) + "],\n"
     yield f' "others": {adoption.others}}}\n'
 
 
@@ -749,10 +749,6 @@ def _was(entry: Entry) -> dict[str, str]:
         "deck": entry.deck,
         "question": entry.question,
     }
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _place(planned: Planned) -> dict[str, str | int]:

@@ -9,7 +9,7 @@ done with a round is a deed: `export` writes the deck, `preview` and `compare` w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
@@ -25,6 +25,7 @@ from obs2anki.harvest import Step
 from obs2anki.ledger import Ledger
 from obs2anki.request import Request, deck_of, place_of_ledger
 from obs2anki.settings import Settings
+from obs2anki.yields import Yield
 
 __all__ = [
     "Deed",
@@ -160,42 +161,25 @@ def _prepared(
     place = place_of_ledger(request.vault, in_force)
     known = remembered(place)
     file = place if not request.stateless and ledger.is_writable(place) else None
-    name = contents.name
-    if known is not None:
-        # Every copy of the vault goes by the name and the namespace of its first export.
-        name = known.vault or name
-        if not in_force.decided("namespace"):
-            in_force = replace(in_force, namespace=known.namespace or in_force.namespace)
-    whole = plan.Vault(name, (), (), contents.unread, contents.closed)
+    name, in_force = _as_before(contents.name, in_force, known)
     clock = plan.Clock.at(now, zone)
     entries = known.entries if known is not None else ()
+
+    def planned_from(
+        reader: harvest.Reader, yielded: tuple[Yield, ...], decisions: plan.Memory | None
+    ) -> Plan:
+        harvested = plan.Harvest(name, yielded, contents.unread, contents.closed)
+        return plan.of(harvested, in_force, reader.library, clock, entries, found, decisions)
+
     reader = harvest.Reader(contents, in_force, name)
     store = Cache.of(request.cache, request.vault) if request.cache is not None else None
     yielded = harvest.gathered(reader, step, store, memory.documents)
     if store is not None and known is not None and known.content and not memory.settled.mark:
         mark = settled.mark(in_force, name, known.content)
         memory.decisions.kept = memory.settled.recall(store, memory.documents, mark)
-    planned = plan.of(
-        plan.Harvest(whole, yielded),
-        in_force,
-        reader.library,
-        clock,
-        entries,
-        found,
-        memory.decisions,
-    )
-    if in_force.media.download and planned.online:
-        from obs2anki import downloads
-
-        # Only a plan knows what its cards show.
-        fetched = downloads.fetch(planned.online, in_force.media.max_size)
-        reader = harvest.Reader(contents, in_force, name, fetched)
-        again = reader.yielded([one.path for one in yielded if one.online])
-        by_path = {one.path: one for one in again}
-        yielded = tuple(by_path.get(one.path, one) for one in yielded)
-        planned = plan.of(
-            plan.Harvest(whole, yielded), in_force, reader.library, clock, entries, found
-        )
+    planned = planned_from(reader, yielded, memory.decisions)
+    if in_force.media.download and planned.online:  # only a plan knows what its cards show
+        planned = planned_from(*_with_fetched(reader, yielded, planned.online), None)
     rollover = timedelta(hours=in_force.scheduling.rollover)
     return Round(
         root=contents.root,
@@ -210,6 +194,31 @@ def _prepared(
         cache=store,
         memory=memory,
     )
+
+
+def _as_before(name: str, in_force: Settings, known: Ledger | None) -> tuple[str, Settings]:
+    """The vault's name, and the settings with the namespace, of the first export.
+
+    Every copy of the vault goes by these.
+    """
+    if known is None:
+        return name, in_force
+    if known.namespace and not in_force.decided("namespace"):
+        in_force = replace(in_force, namespace=known.namespace)
+    return known.vault or name, in_force
+
+
+def _with_fetched(
+    reader: harvest.Reader, yielded: tuple[Yield, ...], online: Sequence[str]
+) -> tuple[harvest.Reader, tuple[Yield, ...]]:
+    """Who reads the vault with media from the web, and what it yields so."""
+    from obs2anki import downloads
+
+    fetched = downloads.fetch(online, reader.in_force.media.max_size)
+    reader = harvest.Reader(reader.contents, reader.in_force, reader.name, fetched)
+    again = reader.yielded([one.path for one in yielded if one.online])
+    by_path = {one.path: one for one in again}
+    return reader, tuple(by_path.get(one.path, one) for one in yielded)
 
 
 _Done = TypeVar("_Done")

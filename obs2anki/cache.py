@@ -173,7 +173,7 @@ class Cache:
 
     def note(self, name: str) -> str:
         """A note that says itself what it is about; empty if there is none."""
-        with suppress(sqlite3.Error, OSError, TypeError):
+        with suppress(sqlite3.Error, OSError, ValueError, TypeError):
             if self.file.is_file():
                 with closing(self._open()) as connection:
                     return _about(connection, name)
@@ -187,14 +187,8 @@ class Cache:
                     _note(connection, {name: value})
 
     def about(self, name: str, wanted: str) -> str:
-        """A note of an earlier run under the key `wanted`; empty if there is none."""
-        try:
-            if not self.file.is_file():
-                return ""
-            with closing(self._open()) as connection:
-                return _about(connection, name) if _about(connection, "key") == wanted else ""
-        except (sqlite3.Error, OSError, ValueError, TypeError):
-            return ""
+        """A note, if what is kept is kept under the key `wanted`; empty if not."""
+        return self.note(name) if self.note("key") == wanted else ""
 
     def write(
         self,

@@ -46,7 +46,6 @@ _USUAL = (":::", ";;;", "::", ";;", "||", ">>", "==>", "=>", "->", "\u2192")
 """Separators that people choose, for guessing which one a settings file lacks."""
 
 _SINGLE = (FlashcardType.SINGLE_LINE_BASIC, FlashcardType.SINGLE_LINE_REVERSED)
-_REVERSED = (FlashcardType.SINGLE_LINE_REVERSED, FlashcardType.MULTI_LINE_REVERSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -571,7 +570,7 @@ def _flashcard(
         deletions, too_high = cloze.parse(parts.text, rules.patterns)
         if too_high:
             found.append(diagnostics.at("O502", document.path, block.line, too_high))
-    cards = deletions.cards if deletions is not None else 2 if block.type in _REVERSED else 1
+    cards = deletions.cards if deletions is not None else 2 if block.type.reversed else 1
     reviews: tuple[Review | None, ...] = ()
     if block.comments or "!" in block.text:
         reviews, problems = _reviews(block, document, cards)

@@ -9,7 +9,6 @@ long sides, and never more than two of them are in memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
@@ -20,7 +19,7 @@ from obs2anki.build import Round
 from obs2anki.data import Entry, FsrsReview, Planned, Review, Sm2Review
 from obs2anki.markdown import trim
 from obs2anki.terminal import columns, harmless, shortened
-from obs2anki.wording import Wording
+from obs2anki.wording import Wording, in_json
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -59,7 +58,7 @@ def as_json(round_: Round) -> Iterator[str]:
     Paths are relative to the vault, lines are 1-based, sides are Markdown.
     """
     plan = round_.plan
-    yield f'{{"version": {VERSION}, "vault": {_json(plan.vault_name)},\n "flashcards": ['
+    yield f'{{"version": {VERSION}, "vault": {in_json(plan.vault_name)},\n "flashcards": ['
     before = "\n  "
     for planned in plan.planned:
         yield before
@@ -86,7 +85,7 @@ def _flashcard(planned: Planned, zone: tzinfo) -> Iterator[str]:
         "block_id": flashcard.block_id,
         "context": flashcard.context,
     }
-    yield _json(head).removesuffix("}") + ', "cards": ['
+    yield in_json(head).removesuffix("}") + ', "cards": ['
     places = planned.ordinals if note is not None else ()
     for ordinal, (front, back) in enumerate(extract.faces(flashcard)):
         review = flashcard.review(ordinal)
@@ -97,7 +96,7 @@ def _flashcard(planned: Planned, zone: tzinfo) -> Iterator[str]:
             "back": trim(back),
             "schedule": None if review is None else _schedule(review, zone),
         }
-        yield (", " if ordinal else "") + _json(card)
+        yield (", " if ordinal else "") + in_json(card)
     yield "]}"
 
 
@@ -108,11 +107,7 @@ def _place(places: Sequence[int], ordinal: int) -> int | None:
 
 
 def _lines(values: Iterable[object]) -> str:
-    return ",".join(f"\n  {_json(value)}" for value in values)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return ",".join(f"\n  {in_json(value)}" for value in values)
 
 
 # ---------------------------------------------------------------- what has left the vault
@@ -152,7 +147,7 @@ def gone(round_: Round, wording: Wording) -> Iterator[str]:
 def gone_as_json(round_: Round) -> Iterator[str]:
     """What has left as one JSON object; `gone` is empty where there is no ledger."""
     left = _gone(round_)
-    yield f'{{"version": {VERSION}, "vault": {_json(round_.plan.vault_name)},\n "gone": ['
+    yield f'{{"version": {VERSION}, "vault": {in_json(round_.plan.vault_name)},\n "gone": ['
     yield _lines(
         {
             "guid": one.guid,

@@ -68,26 +68,6 @@ class Vault:
     closed: tuple[VaultPath, ...] = ()
     """Folders that could not be read."""
 
-    def hidden(self, entries: Sequence[Entry], of: Sequence[Yield]) -> frozenset[Guid]:
-        """GUIDs of what may still stand in a document or a folder that could not be read.
-
-        Some of the documents may prove unreadable only now. A name may be there twice, in two
-        forms of Unicode: what was read under it hides nothing.
-        """
-        unreadable = {skipped.path for skipped in self.unreadable}
-        unreadable |= {each.path for each in of if not each.readable}
-        folders = tuple(f"{folder}/" for folder in self.closed)
-        if not unreadable and not folders:
-            return frozenset()
-        read = {each.path for each in of if each.readable}
-        return frozenset(
-            entry.guid
-            for entry in entries
-            if entry.gone is None
-            and entry.path not in read
-            and (entry.path in unreadable or entry.path.startswith(folders))
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -108,10 +88,34 @@ class Clock:
 class Harvest:
     """What the documents of a vault have yielded."""
 
-    vault: Vault
-    """Its `sources` may be left out: they are not looked at."""
+    vault: str
+    """Its name."""
     yields: tuple[Yield, ...]
     """In vault order, then those of ignored documents."""
+    unreadable: tuple[Skipped, ...] = ()
+    """Documents that could not be read at all, and why."""
+    closed: tuple[VaultPath, ...] = ()
+    """Folders that could not be read."""
+
+    def hidden(self, entries: Sequence[Entry]) -> frozenset[Guid]:
+        """GUIDs of what may still stand in a document or a folder that could not be read.
+
+        Some of the documents may prove unreadable only now. A name may be there twice, in two
+        forms of Unicode: what was read under it hides nothing.
+        """
+        unreadable = {skipped.path for skipped in self.unreadable}
+        unreadable |= {each.path for each in self.yields if not each.readable}
+        folders = tuple(f"{folder}/" for folder in self.closed)
+        if not unreadable and not folders:
+            return frozenset()
+        read = {each.path for each in self.yields if each.readable}
+        return frozenset(
+            entry.guid
+            for entry in entries
+            if entry.gone is None
+            and entry.path not in read
+            and (entry.path in unreadable or entry.path.startswith(folders))
+        )
 
 
 def make(
@@ -128,7 +132,8 @@ def make(
     """
     taken = yields.of_each(vault.sources, settings, library, vault.name)
     ignored = (yields.left_out(source, "ignored") for source in vault.ignored)
-    return of(Harvest(vault, (*taken, *ignored)), settings, library, clock, entries, found)
+    harvest = Harvest(vault.name, (*taken, *ignored), vault.unreadable, vault.closed)
+    return of(harvest, settings, library, clock, entries, found)
 
 
 def of(
@@ -141,12 +146,11 @@ def of(
     memory: Memory | None = None,
 ) -> Plan:
     """The plan of what the documents have yielded; `memory` is that of the last plan."""
-    vault = harvest.vault
     memory = Memory() if memory is None else memory
-    desk = _Desk(settings, library, clock, vault.name, clean(settings.namespace))
+    desk = _Desk(settings, library, clock, harvest.vault, clean(settings.namespace))
     recalled = memory.recalled(harvest.yields, entries, desk)
     known = _known(harvest.yields, recalled)
-    hidden = vault.hidden(entries, harvest.yields)
+    hidden = harvest.hidden(entries)
     unseen = [entry for entry in entries if entry.guid in hidden] if hidden else []
     seen = [entry for entry in entries if entry.guid not in hidden] if hidden else entries
     made = [one for each in harvest.yields for one in each.made]
@@ -176,14 +180,14 @@ def of(
     order = {each.path: place for place, each in enumerate(harvest.yields)}
     skipped = [each.skipped for each in harvest.yields if each.skipped is not None]
     return Plan(
-        vault_name=vault.name,
+        vault_name=harvest.vault,
         namespace=settings.namespace,
         rollover=settings.scheduling.rollover,
         revlog=settings.scheduling.revlog,
         planned=tuple([one for part in parts for one in part.planned]),
         media=tuple(media[name] for name in sorted(media)),
         online=tuple(sorted({address for part in parts for address in part.online})),
-        skipped=_in_order([*skipped, *vault.unreadable], order),
+        skipped=_in_order([*skipped, *harvest.unreadable], order),
         left_behind=_in_order([x for each in harvest.yields for x in each.left_behind], order),
         diagnostics=_in_order(check.heeded(said, settings.check), order),
         ledger=ledger,

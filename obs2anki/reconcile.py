@@ -99,7 +99,7 @@ def changes(
     `known` is the ledger as it was before this run: it tells tags and decks by name, of which
     State knows digests only.
     """
-    desk = _Desk(plan, wishes, _Shelf(holding), _Decks(plan, holding, known), _by_guid(known))
+    desk = _Desk(plan, wishes, _HeldNotes(holding), _Decks(plan, holding, known), _by_guid(known))
     lacking = {item.name: item for item in plan.media if item.name not in holding.media}
     needed: set[str] = set()
     added: list[Add] = []
@@ -109,7 +109,7 @@ def changes(
         note = planned.note
         if note is None:
             continue
-        held = desk.shelf.take(note.guid)
+        held = desk.notes.of(note.guid)
         change = None
         if note.guid in holding.taken or (held is not None and held.notetype != note.notetype):
             desk.diagnostics.append(diagnostics.at("O902", *_at(note)))
@@ -137,7 +137,7 @@ def _limits(
         return
     days = min(max(desk.wishes.longest, 1), LONGEST_INTERVAL)
     guids = {planned.guid for planned in desk.plan.planned if planned.note is not None}
-    held = (desk.shelf.take(guid) for guid in guids)
+    held = (desk.notes.of(guid) for guid in guids)
     decks = {card.deck for note in held if note is not None for card in note.cards}
     decks |= {add.note.deck for add in added}
     decks |= {change.move.deck for change in changed if change.move is not None}
@@ -162,11 +162,11 @@ def orphans(plan: Plan, holding: Holding) -> tuple[Removal, ...]:
 
     Only the ledger tells that: a note that it does not know may be another vault's.
     """
-    shelf = _Shelf(holding)
+    notes = _HeldNotes(holding)
     return tuple(
         Removal(Place(entry.path, None, entry.question), held)
         for entry in plan.ledger
-        if entry.gone is not None and (held := shelf.take(entry.guid)) is not None
+        if entry.gone is not None and (held := notes.of(entry.guid)) is not None
     )
 
 
@@ -212,8 +212,8 @@ def state(text: str) -> State:
 # ---------------------------------------------------------------- whose note
 
 
-class _Shelf:
-    """The held notes, each to be taken once, by GUID or by the field Id that stands for it."""
+class _HeldNotes:
+    """The notes that Anki holds, by GUID or by the field Id that stands for it."""
 
     def __init__(self, holding: Holding) -> None:
         self._by_guid: dict[Guid, HeldNote] = {}
@@ -225,7 +225,7 @@ class _Shelf:
             else:
                 self._by_id.setdefault(note.fields.get("Id", ""), note)
 
-    def take(self, guid: Guid) -> HeldNote | None:
+    def of(self, guid: Guid) -> HeldNote | None:
         """The note of a GUID, if Anki has it."""
         found = self._by_guid.get(guid)
         return found or (self._by_id.get(identity.note_id(guid)) if self._by_id else None)
@@ -326,7 +326,7 @@ class _Desk:
 
     plan: Plan
     wishes: Wishes
-    shelf: _Shelf
+    notes: _HeldNotes
     decks: _Decks
     known: Mapping[Guid, Entry]
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -484,7 +484,7 @@ class _Desk:
         for entry in self.plan.ledger:
             if entry.gone is None:
                 continue
-            held = self.shelf.take(entry.guid)
+            held = self.notes.of(entry.guid)
             if held is None:
                 continue
             before = state(held.fields.get("State", ""))

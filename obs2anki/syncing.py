@@ -36,7 +36,7 @@ from obs2anki.harvest import Step
 from obs2anki.reconcile import NOTHING_MORE, Wishes
 from obs2anki.rest import Rest, Said
 from obs2anki.terminal import columns, harmless, shortened
-from obs2anki.wording import Wording, argument, quantity, took
+from obs2anki.wording import Wording, argument, in_json, quantity, took
 
 VERSION = 1
 """Of the JSON; it goes up when a name in it changes its meaning."""
@@ -484,20 +484,20 @@ def as_json(synced: Synced) -> Iterator[str]:
         "backup": synced.applied.backup,
         "strangers": synced.strangers,
     }
-    yield _json(head)[:-1] + ",\n"
+    yield in_json(head)[:-1] + ",\n"
     rows = [_row(one) for one in deeds_of(changes)]
     rows += [
         {"path": one.flashcard.path, "line": one.flashcard.line, "guid": one.guid}
         | {"verbs": [Verb.UNCHANGED]}
         for one in changes.unchanged
     ]
-    yield ' "notes": [' + ",".join(f"\n  {_json(row)}" for row in rows) + "],\n"
+    yield ' "notes": [' + ",".join(f"\n  {in_json(row)}" for row in rows) + "],\n"
     refused = [
         {"path": place.path, "line": place.line, "reason": why}
         for place, why in synced.applied.refused
     ]
-    yield f' "refused": {_json(refused)},\n'
-    found = ",".join(f"\n  {_json(structs.asdict(one))}" for one in synced.diagnostics)
+    yield f' "refused": {in_json(refused)},\n'
+    found = ",".join(f"\n  {in_json(structs.asdict(one))}" for one in synced.diagnostics)
     yield f' "diagnostics": [{found}]}}\n'
 
 
@@ -523,8 +523,4 @@ def pruned_as_json(pruned: Pruned) -> Iterator[str]:
         for one in pruned.removed
     ]
     head = {"version": VERSION, "vault": pruned.round.plan.vault_name, "ending": pruned.ending}
-    yield _json(head | {"removed": rows}) + "\n"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    yield in_json(head | {"removed": rows}) + "\n"

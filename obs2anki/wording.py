@@ -46,9 +46,14 @@ def argument(text: str) -> str:
     return harmless(shlex.quote(text))
 
 
+def in_json(value: object) -> str:
+    """A value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def quoted(text: str) -> str:
-    """Text as TOML writes it."""
-    return json.dumps(text, ensure_ascii=False)
+    """Text as TOML writes it: as JSON does."""
+    return in_json(text)
 
 
 FEW_FILES = 3
