@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -65,3 +66,15 @@ def plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         for name in SPEAKING_VARIABLES:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A temporary folder that every user may enter; those of pytest are its user's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="open-"))
+    folder.chmod(0o755)
+    yield folder
+    for inner in (folder, *folder.rglob("*")):
+        if not inner.is_symlink():
+            inner.chmod(0o755)
+    shutil.rmtree(folder)

@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -660,43 +659,39 @@ if os.geteuid() == 0:
 """Who may do everything becomes someone who may not, once all that is needed is imported."""
 
 
-def open_to_all(folder: Path) -> None:
-    for part in (folder, *folder.parents[:3]):
-        with suppress(PermissionError):  # the folder for temporary files is not ours
-            part.chmod(part.stat().st_mode | 0o055)
+@pytest.fixture
+def open_folder(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder in which every user may write."""
+    open_path.chmod(0o777)
+    monkeypatch.chdir(open_path)
+    return open_path
 
 
-def test_a_vault_without_permission_is_2(folder: Path) -> None:
-    oceans(folder)
-    open_to_all(folder)
-    folder.chmod(0o777)
-    (folder / "sea").chmod(0)
-    done = ended(child(["export", "sea"], folder, WEAKER))
-    (folder / "sea").chmod(0o755)
+def test_a_vault_without_permission_is_2(open_folder: Path) -> None:
+    oceans(open_folder)
+    (open_folder / "sea").chmod(0)
+    done = ended(child(["export", "sea"], open_folder, WEAKER))
+    (open_folder / "sea").chmod(0o755)
     assert (done.code, done.out) == (2, ""), done.err
     assert done.err.startswith("The vault sea cannot be read: Permission denied. ")
-    assert list(folder.glob("*.apkg")) == []
+    assert list(open_folder.glob("*.apkg")) == []
 
 
-def test_a_document_without_permission_is_named_and_the_rest_goes_on(folder: Path) -> None:
-    oceans(folder)
-    vault(folder / "sea", {"Secret.md": "q;; a\n"})
-    open_to_all(folder)
-    folder.chmod(0o777)
-    (folder / "sea/Secret.md").chmod(0)
-    done = ended(child(["export", "sea"], folder, WEAKER))
+def test_a_document_without_permission_is_named_and_the_rest_goes_on(open_folder: Path) -> None:
+    oceans(open_folder)
+    vault(open_folder / "sea", {"Secret.md": "q;; a\n"})
+    (open_folder / "sea/Secret.md").chmod(0)
+    done = ended(child(["export", "sea"], open_folder, WEAKER))
     assert done.code == 0
     assert "sea/Secret.md:1:1: O202 The document cannot be read: Permission denied." in done.err
     assert "(4 notes" in done.out
-    assert (folder / "sea.apkg").exists()
+    assert (open_folder / "sea.apkg").exists()
 
 
-def test_an_image_without_permission_does_not_stop_the_export(folder: Path) -> None:
-    vault(folder / "v", {"a.md": "![[x.png]];; a\n", "x.png": b"\x89PNG"})
-    open_to_all(folder)
-    folder.chmod(0o777)
-    (folder / "v/x.png").chmod(0)
-    done = ended(child(["export", "v"], folder, WEAKER))
+def test_an_image_without_permission_does_not_stop_the_export(open_folder: Path) -> None:
+    vault(open_folder / "v", {"a.md": "![[x.png]];; a\n", "x.png": b"\x89PNG"})
+    (open_folder / "v/x.png").chmod(0)
+    done = ended(child(["export", "v"], open_folder, WEAKER))
     assert done.code == 0
     assert "v/a.md:1:4: O611" in done.err
     assert "(1 note, no media" in done.out
@@ -803,15 +798,14 @@ def test_an_output_that_cannot_be_is_2(
     assert held(folder) == before
 
 
-def test_an_output_that_may_not_be_written_is_2(folder: Path) -> None:
-    oceans(folder)
-    open_to_all(folder)
-    (folder / "locked").mkdir()
-    (folder / "locked").chmod(0o555)
-    done = ended(child(["export", "sea", "-o", "locked/deck.apkg"], folder, WEAKER))
+def test_an_output_that_may_not_be_written_is_2(open_folder: Path) -> None:
+    oceans(open_folder)
+    (open_folder / "locked").mkdir()
+    (open_folder / "locked").chmod(0o555)
+    done = ended(child(["export", "sea", "-o", "locked/deck.apkg"], open_folder, WEAKER))
     assert (done.code, done.out) == (2, ""), done.err
     assert "locked/deck.apkg cannot be written (Permission denied)." in done.err
-    assert held(folder / "locked") == {}
+    assert held(open_folder / "locked") == {}
 
 
 def test_a_full_disk_is_2_and_leaves_the_old_deck(folder: Path, capsys: Capture) -> None:

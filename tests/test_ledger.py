@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -671,23 +670,12 @@ if os.geteuid() == 0:
 """Who may do everything becomes someone who may not, once all that is needed is imported."""
 
 
-@pytest.fixture
-def open_path() -> Iterator[Path]:
-    """A temporary folder that every user may enter, and a folder for decks in it."""
-    folder = Path(tempfile.mkdtemp(prefix="ledger-"))
-    folder.chmod(0o755)
-    (folder / "decks").mkdir()
-    (folder / "decks").chmod(0o777)
-    yield folder
-    for inner in (folder, *folder.rglob("*")):
-        if not inner.is_symlink():
-            inner.chmod(0o755)
-    shutil.rmtree(folder)
-
-
 def exported_by_somebody(folder: Path) -> Ended:
     """How an export of the vault in `folder` ends for a user whom permissions bind."""
-    deck = str(folder / "decks" / "deck.apkg")
+    decks = folder / "decks"
+    decks.mkdir()
+    decks.chmod(0o777)
+    deck = str(decks / "deck.apkg")
     return ended(child(["export", str(folder / "sea"), "-o", deck], folder, WEAKER))
 
 

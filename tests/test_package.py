@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -422,14 +421,6 @@ def test_a_full_disk_leaves_the_old_deck_and_nothing_else(tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("There is no room on the disk")
     assert held(tmp_path) == before
-
-
-@pytest.fixture
-def open_path() -> Iterator[Path]:
-    """A temporary folder that every user may enter; those of pytest are its user's alone."""
-    with tempfile.TemporaryDirectory(prefix="deck-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 @pytest.mark.parametrize(

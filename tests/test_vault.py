@@ -2,10 +2,8 @@ import ast
 import hashlib
 import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,18 +40,6 @@ def paths(contents: vault.Contents) -> list[str]:
 
 def told(contents: vault.Contents) -> list[tuple[str, str, int]]:
     return [(one.code, one.path, one.line) for one in contents.diagnostics]
-
-
-@pytest.fixture
-def open_path() -> Iterator[Path]:
-    """A temporary folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="vault-"))
-    folder.chmod(0o755)
-    yield folder
-    for inner in (folder, *folder.rglob("*")):
-        if not inner.is_symlink():
-            inner.chmod(0o755)
-    shutil.rmtree(folder)
 
 
 @contextmanager
