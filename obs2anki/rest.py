@@ -124,8 +124,6 @@ def _again(outcome: Outcome) -> Outcome | None:
     # A doubt which flashcard is which is a finding of the run that has it.
     if delivery is None or any(found.code.startswith("O8") for found in plan.diagnostics):
         return None
-    if outcome.verdict not in (Verdict.WRITTEN, Verdict.UNCHANGED):
-        return None
     known = round_.known
     if round_.ledger is not None:
         known = Ledger(plan.namespace, plan.vault_name, plan.ledger)

@@ -161,6 +161,25 @@ def test_another_question_gets_its_own_answer(
     assert prepared == ["v"]
 
 
+def test_a_doubt_which_flashcard_is_which_is_told_by_the_run_that_has_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prepared: list[str]
+) -> None:
+    document, arguments = tmp_path / "v" / "a.md", ["export", "v", "-o", "deck.apkg"]
+    commands.vault(
+        tmp_path / "v",
+        {
+            commands.PLUGIN: commands.tagged(),
+            "a.md": "#flashcards\n\nMitochondria make ATP::True\n",
+        },
+    )
+    run(arguments, capsys)
+    document.write_text("#flashcards\n\n==Mitochondria== make ATP\n")
+    assert "O803" in run(arguments, capsys).err
+    prepared.clear()
+    assert "O803" not in run(arguments, capsys).err
+    assert prepared == ["v"]
+
+
 def test_what_comes_between_an_export_and_its_last_word_ends_the_rest(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
