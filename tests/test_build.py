@@ -320,6 +320,26 @@ def test_what_is_reworded_after_an_export_that_was_killed_is_known_again(
     ]
 
 
+def test_flashcards_of_a_document_that_cannot_be_read_have_not_left(tmp_path: Path) -> None:
+    root = vault(tmp_path / "v", {"a.md": "Q;; A", "b.md": "R;; B"})
+    request = Request(root, tmp_path / "deck.apkg", cache=tmp_path / "caches")
+
+    def exported(**documents: str | bytes) -> dict[str, str]:
+        """The GUIDs by document and question, once these documents say something else."""
+        vault(root, {f"{name}.md": text for name, text in documents.items()})
+        plan = build.run(request, build.export).round.plan
+        assert plan.left == ()
+        assert all(entry.gone is None for entry in plan.ledger)
+        return {f"{one.flashcard.path} {one.flashcard.shown[0]}": one.guid for one in plan.planned}
+
+    first = exported()
+    unread = exported(a="Q;; A\n\nR;; B", b=b"R;; \xff")
+    assert unread["a.md Q"] == first["a.md Q"]
+    assert unread["a.md R"] != first["b.md R"]
+    again = exported(b="R;; B")
+    assert again == unread | {"b.md R": first["b.md R"]}
+
+
 def test_an_export_that_fails_leaves_no_word_of_what_it_would_have_remembered(
     tmp_path: Path,
 ) -> None:

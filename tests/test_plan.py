@@ -148,6 +148,21 @@ def test_a_cloze_that_anki_cannot_ask_gets_no_note() -> None:
     assert ("O501", 3) in written.codes(made.diagnostics)
 
 
+@pytest.mark.parametrize("text", ["Q ![[gone.png]]::A", "A ==cloze== and ![[gone.png]]"])
+def test_what_a_side_lacks_is_told_of_every_kind_of_flashcard(text: str) -> None:
+    made = planned(a=f"#flashcards\n\n{text}")
+    assert [(one.path, one.line, one.code) for one in made.diagnostics] == [("a.md", 3, "O601")]
+    assert len(made.notes) == 1
+
+
+def test_only_what_says_the_same_is_told_as_renamed() -> None:
+    first = planned(a="#flashcards\n\nWhat holds a cell together?::The wall\n\nQ::A")
+    text = "#flashcards\n\nWhat holds a plant cell together?::The wall\n\nQ::A"
+    second = planned(PLUGIN, (), first.ledger, b=text)
+    assert {note.guid for note in second.notes} == {note.guid for note in first.notes}
+    assert [(one.old, one.new, one.notes) for one in second.renamed] == [("a.md", "b.md", 1)]
+
+
 def test_an_empty_side_is_shown_as_empty() -> None:
     made = planned(a="#flashcards\n\nquestion only::")
     assert field(made.notes[0], "Back") == "(empty)"
