@@ -40,6 +40,27 @@ def test_such_a_tag_is_the_deck_where_there_is_no_other() -> None:
     assert [p.flashcard.topics for p in placed(text, PLUGIN)] == [("flashcards/b",)]
 
 
+def test_with_no_tag_above_the_first_flashcard_tag_below_is_the_deck() -> None:
+    text = "Of #biology and cells.\n\nQ;; A\n\n#flashcards/b and #flashcards/c"
+    assert homes(text) == ["flashcards::b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ignored"),
+    [
+        ("#flashcards\nQ;; A", False),
+        ("#flashcards #draft\nQ;; A", True),
+        ("#flashcards #draft/old\nQ;; A", True),
+        ("#flashcards #drafts\nQ;; A", False),
+        ("---\ntags: [flashcards, draft]\n---\nQ;; A", True),
+    ],
+)
+def test_a_document_with_an_ignored_tag_is_left_out(text: str, ignored: bool) -> None:
+    grammar = replace(PLUGIN.grammar, tags_to_ignore=("#draft",))
+    assert decks.is_ignored(written.document(text, "a.md"), grammar) is ignored
+    assert not decks.is_ignored(written.document(text, "a.md"), PLUGIN.grammar)
+
+
 # ---------------------------------------------------------------- home
 
 
@@ -54,6 +75,8 @@ def test_such_a_tag_is_the_deck_where_there_is_no_other() -> None:
         ("{{title}}", "flashcards"),
         ('"<% tp.file.title %>"', "flashcards"),
         ("'::'", "flashcards"),
+        ("[A, B]", "A"),
+        ("[]", "flashcards"),
     ],
 )
 def test_a_frontmatter_key_names_the_deck(value: str, home: str) -> None:
@@ -131,6 +154,11 @@ def test_root_strip_and_depth_apply_last() -> None:
     assert homes(text, with_decks(root="My/Vault")) == ["My::Vault::flashcards::a::b::c"]
     assert homes(text, with_decks(root="R", strip=("flashcards",), depth=1)) == ["R::a"]
     assert homes("#flashcards\nQ;; A", with_decks(strip=("flashcards",))) == ["flashcards"]
+
+
+@pytest.mark.parametrize("strip", ["a", "flash", "flashcards/ab", "other"])
+def test_only_whole_parts_from_the_first_on_are_stripped(strip: str) -> None:
+    assert homes("#flashcards/a\nQ;; A", with_decks(strip=(strip,))) == ["flashcards::a"]
 
 
 def test_anki_gets_eleven_levels_and_is_told() -> None:
