@@ -44,6 +44,21 @@ def test_mended_html_comments_hide_only_themselves() -> None:
     assert mended.diagnostics == ()
 
 
+@pytest.mark.parametrize(("end_marker", "codes"), [("", ["O208"]), ("+++", [])])
+def test_a_comment_joins_two_blocks_only_where_a_blank_line_would_part_them(
+    end_marker: str, codes: list[str]
+) -> None:
+    text = "Q\n?\nA\n<!-- c -->\n\nR\n?\nB\n+++"
+    found = written.extraction(text, end_marker=end_marker)
+    assert [one.code for one in found.diagnostics] == codes
+
+
+def test_white_space_at_the_end_of_a_line_is_kept_in_code_alone() -> None:
+    text = "Q  \nmore  \n?\n```\ncode  \n\n  x \n```  \nend  \n"
+    (flashcard,) = written.extraction(text).flashcards
+    assert flashcard.shown == ("Q\nmore", "```\ncode  \n\n  x \n```\nend")
+
+
 def test_a_mended_callout_ends_at_a_blank_line() -> None:
     text = "Q;; A\n> [!sr|card-metadata]\n> nothing\n\nQ2;; A2"
     mended = written.extraction(text, mend=frozenset({"callouts"}))
