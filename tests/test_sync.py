@@ -981,6 +981,43 @@ def test_a_card_of_which_an_old_anki_wrote_no_data_is_moved(studied: Both) -> No
     assert done(after)[Verb.MOVE] == 3
 
 
+def cards_say(both: Both, what: str) -> None:
+    """Have the cards in review say something that Anki's engine would not write."""
+    with both.anki() as col:
+        assert col.db is not None
+        col.db.execute(f"update cards set {what} where type = 2")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "ivl = 14.5",
+        "due = due + 0.4",
+        "data = json_set(data, '$.s', 12.3456789)",
+        "data = json_set(data, '$.unheard-of', 1)",
+    ],
+)
+def test_a_card_is_moved_whatever_another_program_has_written_in_it(
+    studied: Both, what: str
+) -> None:
+    cards_say(studied, what)
+    moved(studied, "biology")
+    assert done(studied.sync())[Verb.MOVE] == 3
+    cards_say(studied, "due = round(due), ivl = round(ivl)")
+
+
+def test_no_card_that_is_put_to_sleep_forgets_when_it_is_due(studied: Both) -> None:
+    cards_say(studied, "due = due + 0.4")  # for 0 it is taken by Anki's engine
+    before = studied.collection.read_bytes()
+    studied.write({"a.md": "hus;;;house\n\nnew;;one"})
+    with pytest.raises(Obs2ankiError, match="Check Database"):
+        studied.sync()
+    assert studied.collection.read_bytes() == before
+    with studied.anki() as col:
+        col.fix_integrity()
+    assert done(studied.sync())[Verb.SUSPEND] == 1
+
+
 def position(both: Both, due: int, which: str = "") -> None:
     """Give new cards a position, of which Anki's check warns from a million on."""
     with both.anki() as col:

@@ -238,10 +238,12 @@ GUIDS = "SELECT guid FROM notes WHERE mid"
 CARDS = """
     SELECT nid, id, ord, CASE odid WHEN 0 THEN did ELSE odid END, odid != 0, due, queue = -1,
         EXISTS (SELECT 1 FROM revlog WHERE cid = cards.id), type,
-        CASE WHEN odid != 0 AND odue != 0 THEN odue ELSE due END, ivl, factor, reps, lapses
+        CAST(CASE WHEN odid != 0 AND odue != 0 THEN odue ELSE due END AS INTEGER),
+        CAST(ivl AS INTEGER), factor, reps, lapses
     FROM cards WHERE nid IN (SELECT id FROM notes WHERE mid IN {0}) ORDER BY nid, ord
 """
-# A card in a filtered deck has its own deck in odid, and when it is due there in odue.
+# A card in a filtered deck has its own deck in odid, and when it is due there in odue. Add-ons
+# have written fractions; Anki's check rounds them, and until then Anki takes such a day for 0.
 
 
 def _kind(model: NotetypeDict) -> Kind | None:
@@ -280,17 +282,15 @@ def _move(engine: Engine, moves: Sequence[Move]) -> None:
     """Give cards another deck, and nothing else.
 
     Anki's own `set_deck` would work out FSRS memory anew, from a log that begins with the import.
+    `update_cards` writes the whole card as this engine reads it: fractions rounded, and without
+    what a newer Anki has written.
     """
-    cards = []
+    rows = []
     for move in moves:
         deck = engine.decks.id(move.deck)
         assert deck is not None
-        for number in _numbers(move.cards):
-            card = engine.get_card(number)
-            card.did = deck
-            cards.append(card)
-    if cards:
-        engine.update_cards(cards)
+        rows += [(deck, int(time.time()), card) for card in move.cards]
+    _db(engine).executemany("UPDATE cards SET did = ?, mod = ?, usn = -1 WHERE id = ?", rows)
 
 
 def _longest(
@@ -373,7 +373,9 @@ _REVIEWS_INVENTED = """
         AND cid IN (SELECT id FROM cards_before)
 """
 _CARDS_TOUCHED = """
-    SELECT b.id FROM cards_before b LEFT JOIN cards c ON c.id = b.id
+    SELECT b.id, c.id IS NULL OR (c.type, c.due, c.factor, c.reps, c.lapses, c.left, c.odue, c.odid)
+        IS NOT (b.type, b.due, b.factor, b.reps, b.lapses, b.left, b.odue, b.odid)
+    FROM cards_before b LEFT JOIN cards c ON c.id = b.id
     WHERE c.id IS NULL OR (c.type, c.due, c.ivl, c.factor, c.reps, c.lapses, c.left, c.odue,
         c.odid, c.queue, c.flags, iif(c.data = '', '{}', c.data)) IS NOT (b.type, b.due, b.ivl,
         b.factor, b.reps, b.lapses, b.left, b.odue, b.odid, b.queue, b.flags,
@@ -390,19 +392,21 @@ def _remember_reviews(engine: Engine) -> None:
 def _refuse_lost_reviews(engine: Engine, changes: Changes) -> None:
     """Refuse to put in place what has lost or invented a review, or touched a card unasked."""
     database = _db(engine)
-    asked = {
-        number
-        for change in changes.changed
-        for number in (*change.suspend, *change.wake, *(card for card, _ in change.reschedule))
-    }
+    queued = {card for one in changes.changed for card in (*one.suspend, *one.wake)}
+    asked = {card for one in changes.changed for card, _ in one.reschedule}
     asked |= {card.id for removal in changes.removed for card in removal.held.cards}
-    touched = set(database.list(_CARDS_TOUCHED)) - asked
+    touched = {
+        card
+        for card, forgets in database.all(_CARDS_TOUCHED)
+        if card not in asked and (forgets or card not in queued)
+    }
     lost, invented = database.scalar(_REVIEWS_LOST), database.scalar(_REVIEWS_INVENTED)
     if lost or invented or touched:
         raise Obs2ankiError(
             f"Writing would have lost {lost} reviews, invented {invented} and changed "
-            f"{len(touched)} cards that were to be left alone, so nothing was written. "
-            "Please report this."
+            f"{len(touched)} cards that were to be left alone, so nothing was written. Let Anki "
+            "check its collection (Tools > Check Database), and run this again; if it says the "
+            "same then, please report it."
         )
 
 
