@@ -257,6 +257,17 @@ def test_reschedule_leaves_alone_what_came_with_its_scheduling(both: Both, state
 # ---------------------------------------------------------------- edits
 
 
+def test_a_reworded_flashcard_keeps_its_card_when_its_review_was_deleted_before(both: Both) -> None:
+    asked = "Which part of a cell makes its energy?;;The mitochondria"
+    other = {"b.md": f"hus;;house\n{REVIEWED}"}
+    both.write({"a.md": f"{asked}\n{REVIEWED}"} | other)
+    both.sync()
+    both.write({"a.md": asked} | other)
+    assert done(both.sync()) == {Verb.UNCHANGED: 2}
+    both.write({"a.md": asked.replace("makes", "provides")} | other)
+    assert done(both.sync()) == {Verb.UPDATE: 1, Verb.UNCHANGED: 1}
+
+
 def test_a_reworded_flashcard_keeps_its_card(studied: Both) -> None:
     before = studied.standing()
     studied.write({"a.md": FIRST["a.md"].replace("What makes ATP?", "What makes all the ATP?")})

@@ -353,8 +353,11 @@ def remembered(
             one.key.texts,
             _beneath(flashcard.context),
             before.get(flashcard.path),
-            # A review is no change: it must not make the ledger differ every day.
-            old.reviews if old is not None and unchanged else reviews_of(flashcard),
+            # A review is no change: it must not make the ledger differ every day. One that was
+            # deleted is, for it would speak against the flashcard once that is reworded.
+            old.reviews
+            if old is not None and unchanged and any(flashcard.reviews)
+            else reviews_of(flashcard),
             fate.content,
             fate.mod,
             fate.seen,
