@@ -130,6 +130,7 @@ def fetch(
         _assert_installed()
         with _writing(terms.folder), ThreadPoolExecutor(AT_ONCE) as pool:
             terms.folder.mkdir(parents=True, exist_ok=True)
+            _clear(terms.folder)
             for fetched in pool.map(lambda group: _from(group, terms), by_server.values()):
                 found |= fetched
     return found
@@ -192,6 +193,18 @@ def _kept(url: str, terms: Terms) -> Path | str | None:
             continue
         return file if size <= terms.max_size * MEGABYTE else _too_large(terms)
     return None
+
+
+_ASIDE = ".tmp"
+"""Ends the name of a file that is still being fetched."""
+
+
+def _clear(folder: Path) -> None:
+    """Remove what runs that were killed have left; none that a live run may still write."""
+    for aside in folder.glob(f"*{_ASIDE}"):
+        with suppress(OSError):
+            if time.time() - aside.stat().st_mtime > SECONDS:
+                aside.unlink()
 
 
 def _too_large(terms: Terms) -> str:
@@ -352,7 +365,7 @@ def _saved(response: BaseHTTPResponse, deadline: float, terms: Terms, key: str) 
         raise _Refused(f"it is {_printable(kind)}, and no image, sound or film")
     if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise _Refused("the server sends it packed")
-    aside = terms.folder / f"{key}-{secrets.token_hex(4)}.tmp"
+    aside = terms.folder / f"{key}-{secrets.token_hex(4)}{_ASIDE}"
     try:
         with aside.open("xb") as file:
             for piece in _pieces(response, terms):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import zipfile
@@ -154,6 +155,20 @@ def test_a_file_is_fetched_once_and_kept(
     assert site.asked == ["/cell.png?size=2"]
     assert site.hosts == [site.url.removeprefix("http://")]
     assert list((tmp_path / "kept").iterdir()) == [first]
+
+
+def test_what_a_killed_run_has_left_is_removed_and_what_a_live_one_writes_is_not(
+    fetch: Callable[[str], Path | str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for name, seconds in (("left-1.tmp", downloads.SECONDS + 60), ("live-2.tmp", 1)):
+        (kept / name).write_bytes(b"half")
+        long_ago = time.time() - seconds
+        os.utime(kept / name, (long_ago, long_ago))
+    first = fetch("/cell.png")
+    assert isinstance(first, Path)
+    assert {file.name for file in kept.iterdir()} == {first.name, "live-2.tmp"}
 
 
 def test_its_type_gives_the_extension(fetch: Callable[[str], Path | str]) -> None:
