@@ -276,6 +276,13 @@ def reword_at_random(vault: Vault, editor: Editor) -> Vault:
     )
 
 
+def ask_anew(vault: Vault, editor: Editor) -> Vault:
+    """Ask for the same answer in wholly other words; it is no answer to just anything."""
+    author = editor.author
+    chosen = editor.some(vault, lambda one: one.type is not CLOZE and len(one.answer) > 4)
+    return _each(vault, chosen, lambda one: replace(one, question=f"{author.sentence()}?"))
+
+
 def rewrite_answer(vault: Vault, editor: Editor) -> Vault:
     """Write other answers to the same questions; now and then one that others have too."""
     author = editor.author
@@ -856,6 +863,7 @@ def _as_session(edit: Edit) -> Session:
 
 SESSIONS: dict[str, Session] = {
     **{kind: _as_session(edit) for kind, edit in EDITS.items()},
+    "ask anew": _as_session(ask_anew),
     "cut and paste back": cut_and_paste,
     "cut and paste elsewhere": cut_and_paste_elsewhere,
     "another branch and back": another_branch,

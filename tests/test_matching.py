@@ -84,6 +84,41 @@ def test_another_flashcard_in_its_place_is_another(line: str) -> None:
     assert followed(DOCUMENT, after)[1] is None
 
 
+def test_what_is_asked_in_wholly_other_words_for_the_same_answer_is_the_same() -> None:
+    before = DOCUMENT.replace("Boiling point at sea level?;; 100 °C", "EEG?;; electroencephalogram")
+    after = before.replace("EEG?", "Which curve shows the currents of a brain?")
+    assert followed(before, after)[2] == "EEG?"
+
+
+OWN, SHARED = "<!--SR:!2024-05-01,3,250-->", "<!--SR:!2024-06-01,8,230-->"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "question"),
+    [
+        (
+            "Is Norway a member of the EU?;; No",
+            "Did Oslo sign in 1994?;; No",
+            "Is Norway a member of the EU?",
+        ),
+        (
+            "The EU has no ==fjords==",
+            "What is long and deep and cold: ==fjords==",
+            "The EU has no fjords",
+        ),
+    ],
+)
+def test_what_stands_where_it_stood_with_a_review_that_is_its_own_is_the_same(
+    before: str, after: str, question: str
+) -> None:
+    def document(line: str, review: str) -> str:
+        return f"a;; b\n{SHARED}\n\n{line}\n{review}\n\nDoes lead float?;; No\n{SHARED}\n"
+
+    assert followed(document(before, OWN), document(after, OWN))[1] == question
+    # A review that another flashcard of the document has as well says little.
+    assert followed(document(before, SHARED), document(after, SHARED))[1] is None
+
+
 def test_a_search_and_replace_of_every_question_loses_nothing() -> None:
     before = "# Flu\n\nSymptoms?;; Fever, cough\n\n# Asthma\n\nSymptoms?;; Cough, short breath\n"
     after = before.replace("Symptoms", "Signs")

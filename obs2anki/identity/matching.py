@@ -818,7 +818,7 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     beside = pools.beside(old, new)
     in_place = beside > 0 or pools.between(old, new)
     doubt = _doubtful(pools, old, new)
-    if in_place and not doubt and _stayed(old, new, same, alone, beside, text, other):
+    if in_place and not doubt and _stayed(pools, old, new, same, alone, text, other):
         return 0.0
     if only and _says_enough(text) and not doubt:
         return 0.25
@@ -836,13 +836,19 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
 
 
 def _stayed(
-    old: _Old, new: Candidate, same: str, alone: bool, beside: int, text: str, other: Compared
+    pools: _Pools, old: _Old, new: Candidate, same: str, alone: bool, text: str, other: Compared
 ) -> bool:
     """Whether a flashcard, about where one stood that has a side with it in common, is that one.
 
-    An answer such as Yes says little: then much of the question has to be the same as well.
+    An answer such as Yes says little: then the reviews, or much of the question, have to be the
+    same as well.
     """
+    beside = pools.beside(old, new)
     if alone and beside and _says_enough(text):
+        return True
+    if _has_its_own_reviews(pools, old, new):
+        return True
+    if alone and beside == 2 and len(text) > _SHORT:
         return True
     if alone and other.kept > _MOST_WORDS and (beside == 2 or other.telling_kept):
         return True
@@ -878,6 +884,11 @@ def _lost_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
     return bool(old.entry.reviews) and not new.reviews and pools.reviewed
 
 
+def _has_its_own_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether the reviews are those that stood below it, and below no other of the document."""
+    return _same_reviews(old, new) and len(pools.reviews[old.path, new.reviews]) == 1
+
+
 def _has_anothers_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
     """Whether the reviews are those that stood below another flashcard of the document."""
     theirs = pools.reviews.get((old.path, new.reviews), set()) if new.reviews else set()
@@ -890,7 +901,7 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
     beside = pools.beside(old, new)
     telling = question.telling_kept or question.only_grown
-    if kept == 1 and beside == 2 and question.kept > _MOST_WORDS and not _doubtful(pools, old, new):
+    if kept == 1 and _has_stayed(pools, old, new, beside, question):
         needed = 0.0
     elif kept == 1:
         needed = 0.35 if len(new.asked) > 1 or (telling and beside) else 0.65
@@ -899,6 +910,13 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     else:
         needed = 0.75 if question.only_grown else 0.9
     return (question.likeness + kept) / 2 if question.likeness >= needed else 0.0
+
+
+def _has_stayed(pools: _Pools, old: _Old, new: Candidate, beside: int, question: Compared) -> bool:
+    """Whether a cloze, about where one stood that asked for the same, is that one."""
+    if beside and _has_its_own_reviews(pools, old, new):
+        return True
+    return beside == 2 and question.kept > _MOST_WORDS and not _doubtful(pools, old, new)
 
 
 # ---------------------------------------------------------------- what is told
