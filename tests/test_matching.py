@@ -88,6 +88,12 @@ def test_what_is_asked_in_wholly_other_words_for_the_same_answer_is_the_same() -
     before = DOCUMENT.replace("Boiling point at sea level?;; 100 °C", "EEG?;; electroencephalogram")
     after = before.replace("EEG?", "Which curve shows the currents of a brain?")
     assert followed(before, after)[2] == "EEG?"
+    # Its neighbour as well, at the same time.
+    after = after.replace(
+        "Who found oxygen?", "Burnt minium, and what came of it could be breathed:"
+    )
+    assert followed(before, after)[2::2] == ["EEG?", "Who found oxygen?"]
+    assert followed("EEG?;; electroencephalogram", "Currents?;; electroencephalogram") == ["EEG?"]
 
 
 OWN, SHARED = "<!--SR:!2024-05-01,3,250-->", "<!--SR:!2024-06-01,8,230-->"

@@ -848,7 +848,8 @@ def _stayed(
         return True
     if _has_its_own_reviews(pools, old, new):
         return True
-    if alone and beside == 2 and len(text) > _SHORT:
+    in_place = beside == 2 or (beside and pools.between(old, new))
+    if alone and in_place and len(text) > _SHORT:
         return True
     if alone and other.kept > _MOST_WORDS and (beside == 2 or other.telling_kept):
         return True
@@ -901,7 +902,7 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
     beside = pools.beside(old, new)
     telling = question.telling_kept or question.only_grown
-    if kept == 1 and _has_stayed(pools, old, new, beside, question):
+    if kept == 1 and _has_stayed(pools, old, new, question):
         needed = 0.0
     elif kept == 1:
         needed = 0.35 if len(new.asked) > 1 or (telling and beside) else 0.65
@@ -912,8 +913,9 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     return (question.likeness + kept) / 2 if question.likeness >= needed else 0.0
 
 
-def _has_stayed(pools: _Pools, old: _Old, new: Candidate, beside: int, question: Compared) -> bool:
+def _has_stayed(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> bool:
     """Whether a cloze, about where one stood that asked for the same, is that one."""
+    beside = pools.beside(old, new)
     if beside and _has_its_own_reviews(pools, old, new):
         return True
     return beside == 2 and question.kept > _MOST_WORDS and not _doubtful(pools, old, new)
