@@ -114,13 +114,15 @@ OWN, SHARED = "<!--SR:!2024-05-01,3,250-->", "<!--SR:!2024-06-01,8,230-->"
         ),
     ],
 )
-def test_what_stands_where_it_stood_with_a_review_that_is_its_own_is_the_same(
+def test_what_has_one_side_and_a_review_of_its_own_as_before_is_the_same(
     before: str, after: str, question: str
 ) -> None:
     def document(line: str, review: str) -> str:
         return f"a;; b\n{SHARED}\n\n{line}\n{review}\n\nDoes lead float?;; No\n{SHARED}\n"
 
     assert followed(document(before, OWN), document(after, OWN))[1] == question
+    elsewhere = f"{after}\n{OWN}\n\nx;; y\n"
+    assert followed(document(before, OWN), elsewhere) == [question, None]
     # A review that another flashcard of the document has as well says little.
     assert followed(document(before, SHARED), document(after, SHARED))[1] is None
 

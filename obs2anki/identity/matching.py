@@ -818,6 +818,8 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     beside = pools.beside(old, new)
     in_place = beside > 0 or pools.between(old, new)
     doubt = _doubtful(pools, old, new)
+    if _has_its_own_reviews(pools, old, new):
+        return 0.0
     if in_place and not doubt and _stayed(pools, old, new, same, alone, text, other):
         return 0.0
     if only and _says_enough(text) and not doubt:
@@ -840,13 +842,10 @@ def _stayed(
 ) -> bool:
     """Whether a flashcard, about where one stood that has a side with it in common, is that one.
 
-    An answer such as Yes says little: then the reviews, or much of the question, have to be the
-    same as well.
+    An answer such as Yes says little: then much of the question has to be the same as well.
     """
     beside = pools.beside(old, new)
     if alone and beside and _says_enough(text):
-        return True
-    if _has_its_own_reviews(pools, old, new):
         return True
     in_place = beside == 2 or (beside and pools.between(old, new))
     if alone and in_place and len(text) > _SHORT:
@@ -902,7 +901,7 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
     beside = pools.beside(old, new)
     telling = question.telling_kept or question.only_grown
-    if kept == 1 and _has_stayed(pools, old, new, question):
+    if kept == 1 and _asks_for_the_same(pools, old, new, question):
         needed = 0.0
     elif kept == 1:
         needed = 0.35 if len(new.asked) > 1 or (telling and beside) else 0.65
@@ -913,12 +912,12 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     return (question.likeness + kept) / 2 if question.likeness >= needed else 0.0
 
 
-def _has_stayed(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> bool:
-    """Whether a cloze, about where one stood that asked for the same, is that one."""
-    beside = pools.beside(old, new)
-    if beside and _has_its_own_reviews(pools, old, new):
+def _asks_for_the_same(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> bool:
+    """Whether a cloze that asks for what an old one did is that one, whatever is around it."""
+    if _has_its_own_reviews(pools, old, new):
         return True
-    return beside == 2 and question.kept > _MOST_WORDS and not _doubtful(pools, old, new)
+    in_place = pools.beside(old, new) == 2
+    return in_place and question.kept > _MOST_WORDS and not _doubtful(pools, old, new)
 
 
 # ---------------------------------------------------------------- what is told
