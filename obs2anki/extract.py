@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from obs2anki import cloze, diagnostics, review
@@ -508,7 +509,7 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
         flashcard, problems = _flashcard(block, document, headings, rules)
         found += problems
         made.append(flashcard)
-    left = _left_behind(document, cut)
+    left = _left_behind(document, cut, grammar)
     found += [
         diagnostics.at("O401", document.path, item.line, "no flashcard stands directly above it")
         for item in left
@@ -517,11 +518,13 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
     return Extraction(tuple(made), left, tuple(sorted(found, key=lambda d: d.line)))
 
 
-def _left_behind(document: Document, cut: Blocks) -> tuple[LeftBehind, ...]:
+def _left_behind(document: Document, cut: Blocks, grammar: Grammar) -> tuple[LeftBehind, ...]:
     """The reviews that no flashcard took, by line."""
     if not cut.orphans and not cut.swallowed:
         return ()
     causes = dict.fromkeys(cut.orphans, "orphan") | dict.fromkeys(cut.swallowed, "comment")
+    if not any("==" in pattern for pattern in grammar.cloze_patterns):
+        causes |= {at: "no-cloze" for at in cut.orphans if _highlighted(document.lines, at)}
     return tuple(
         LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
         for line, cause in sorted(causes.items())
@@ -536,6 +539,14 @@ def _outside_code(line: str) -> str:
     spans = code_spans(line)
     starts, ends = (0, *(end for _, end in spans)), (*(start for start, _ in spans), len(line))
     return "".join(line[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+_HIGHLIGHT = re.compile(r"==[^=\n]+==")
+
+
+def _highlighted(lines: Sequence[str], line: int) -> bool:
+    """Whether a highlight, which may have been a cloze, stands in the block that a review ends."""
+    return any(map(_HIGHLIGHT.search, takewhile(trim, reversed(lines[:line]))))
 
 
 def likely_separator(lines: Sequence[str], line: int) -> str | None:

@@ -55,6 +55,7 @@ CAUSES = {
     "ignored": "in an ignored folder or with an ignored tag",
     "root": "in the vault's root, while folders are decks",
     "no-separator": "no separator matches",
+    "no-cloze": "no cloze pattern is in force",
     "orphan": "no flashcard directly above the review",
     "comment": "swallowed by an HTML comment",
     "rule": "left out by a deck rule",
@@ -72,6 +73,10 @@ REMEDIES = {
     ),
     "root": f"To use tags as decks, {_IN_TOML}[grammar]\nfolders_as_decks = false",
     "no-separator": f"Name your separator: {_IN_TOML}[grammar]\nsingle_line = {{separator}}",
+    "no-cloze": (
+        f"If highlights are your clozes, {_IN_TOML}[grammar]\n"
+        'cloze_patterns = ["==[123;;]answer[;;hint]=="]'
+    ),
     "orphan": "Put the comment directly below its flashcard",
     "comment": f'To read it after all, {_IN_TOML}[grammar]\nmend = ["html-comments"]',
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
@@ -279,7 +284,10 @@ def _told(items: Iterable[LeftBehind]) -> Iterator[Diagnostic]:
     for item in items:
         if item.cause not in ("orphan", "no-separator"):
             why, remedy = CAUSES[item.cause], REMEDIES[item.cause]
-            told = diagnostics.at("O406", item.path, item.line, item.reviews, why, remedy)
+            if item.cause == "no-cloze":  # an orphan, but not one to delete
+                told = diagnostics.at("O401", item.path, item.line, why)
+            else:
+                told = diagnostics.at("O406", item.path, item.line, item.reviews, why, remedy)
             yield structs.replace(told, hint=remedy)  # TOML to be pasted, line by line
 
 

@@ -271,6 +271,30 @@ def test_an_orphan_beside_flashcards_is_an_orphan() -> None:
     assert [(b.cause, b.line) for b in made.left_behind] == [("orphan", 6)]
 
 
+REVIEW = "<!--SR:!2024-05-01,12,230-->"
+
+
+def hints(text: str, *patterns: str) -> list[tuple[str, str]]:
+    """The causes for which reviews are left behind, and what the findings there advise."""
+    grammar = replace(PLUGIN.grammar, cloze_patterns=patterns)
+    made = planned(replace(PLUGIN, grammar=grammar), a=f"#flashcards\n\nQ::A\n\n{text}")
+    found = {one.line: one.hint for one in made.diagnostics if one.code == "O401"}
+    return [(left.cause, found[left.line]) for left in made.left_behind]
+
+
+@pytest.mark.parametrize(
+    "text", [f"Moss ==holds==\nwater\n{REVIEW}", f"Moss ==holds== water {REVIEW}"]
+)
+def test_a_review_of_highlights_that_are_no_clozes_is_not_called_one_to_delete(text: str) -> None:
+    highlights = "==[123;;]answer[;;hint]=="
+    ((cause, hint),) = hints(text, "**[123;;]answer[;;hint]**")
+    assert cause == "no-cloze"
+    assert f'cloze_patterns = ["{highlights}"]' in hint and "delete" not in hint
+    assert hints(text, highlights) == []
+    ((cause, hint),) = hints(text.replace("=", ""))
+    assert cause == "orphan" and "delete" in hint
+
+
 def test_reviewed_documents_can_be_taken_without_a_tag() -> None:
     settings = replace(PLUGIN, select=Select(reviewed=True))
     reviewed = "Q::A\n<!--SR:!2024-05-01,12,230-->"
