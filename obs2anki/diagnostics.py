@@ -149,6 +149,12 @@ RULES: dict[str, Rule] = {
         "White space behind these dashes makes the plugin take everything down to line {0} for the frontmatter.",
         "Remove the white space behind the dashes.",
     ),
+    "O210": Rule(
+        W_,
+        "code for the plugin alone",
+        "For the plugin a code block begins in this line and ends in line {0}, so nothing between them is a flashcard of its own.",
+        "Mend the fence above it: the plugin sees a fence at the very beginning of a line only, and ends a block at the first line that begins with as many marks, whatever follows them.",
+    ),
     # -- O3 flashcards
     "O301": Rule(
         W_,

@@ -37,7 +37,7 @@ from obs2anki.data import (
     Review,
     Value,
 )
-from obs2anki.markdown import SPACE, SR_CALLOUT, code_spans, shown, trim
+from obs2anki.markdown import SPACE, SR_CALLOUT, code_spans, outside_code, shown, trim
 from obs2anki.settings import Grammar
 
 _LEADING_TAG = re.compile(rf"#[^#{re.escape(SPACE)}]+")
@@ -105,6 +105,8 @@ class _Pending:
     """What is to be said of the single-line flashcard above, if it took the question of this."""
     joined: tuple[int, int] | None = None
     """The line of an HTML comment that hid the end of the block, and how many lines it had."""
+    fenced: list[tuple[int, int]] = field(default_factory=list)
+    """Indices of the lines that open and close code blocks."""
 
     def append(self, number: int, text: str) -> None:
         if not self.lines:
@@ -140,6 +142,8 @@ class Blocks:
     """Lines with an SR comment that no block took."""
     swallowed: list[int] = field(default_factory=list)
     """Lines with an SR comment inside what an HTML comment hides."""
+    fenced: list[tuple[int, int, bool]] = field(default_factory=list)
+    """Indices of the lines that open and close code blocks, and whether each is a flashcard's."""
     found: list[tuple[str, int, tuple[object, ...]]] = field(default_factory=list)
     """Code, line and details of each finding."""
 
@@ -374,6 +378,7 @@ def _in_code(line: str, start: int, end: int) -> bool:
 
 def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
     """End the pending block before the line after `end_line`."""
+    result.fenced += [(*fence, pending.type is not None) for fence in pending.fenced]
     if pending.type is None:
         result.orphans += pending.comments
         return
@@ -394,6 +399,7 @@ def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
 
 def _discard(pending: _Pending, number: int, separator: str, result: Blocks) -> None:
     """A single-line flashcard throws away what was read of its block."""
+    result.fenced += [(*fence, False) for fence in pending.fenced]
     result.orphans += pending.comments
     if pending.type is not None:
         result.found.append(("O302", number, (separator, pending.own_line)))
@@ -451,6 +457,7 @@ def _fence(lines: Sequence[str], index: int, pending: _Pending, result: Blocks) 
     end = next((i for i in range(start, len(lines)) if lines[i].startswith(fence)), len(lines))
     if end == len(lines):
         result.found.append(("O207", start, (fence,)))
+    pending.fenced.append((index, end))
     # The plugin writes the closing line as the opening one's fence, whatever follows it there.
     pending.append_code((*lines[start:end], fence))
     return end
@@ -509,7 +516,10 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
         flashcard, problems = _flashcard(block, document, headings, rules)
         found += problems
         made.append(flashcard)
-    left = _left_behind(document, cut, grammar)
+    code = _hidden(document.lines, cut.fenced, rules)
+    if code.found is not None:
+        found.append(diagnostics.at("O210", document.path, *code.found))
+    left = _left_behind(document, cut, code.reviews, grammar)
     found += [
         diagnostics.at("O401", document.path, item.line, "no flashcard stands directly above it")
         for item in left
@@ -518,11 +528,54 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
     return Extraction(tuple(made), left, tuple(sorted(found, key=lambda d: d.line)))
 
 
-def _left_behind(document: Document, cut: Blocks, grammar: Grammar) -> tuple[LeftBehind, ...]:
+class _Hidden(NamedTuple):
+    """What is code for the plugin, and for no reader."""
+
+    reviews: list[int]
+    """Lines with an SR comment that no flashcard around the code takes."""
+    found: tuple[int, int] | None
+    """The lines that begin and end the first such block."""
+
+
+def _hidden(
+    lines: Sequence[str], fenced: Sequence[tuple[int, int, bool]], rules: _Rules
+) -> _Hidden:
+    """The flashcards and reviews that only the plugin takes for code.
+
+    It sees a fence at the very beginning of a line only, and ends a block at the first line that
+    begins with as many marks, whatever follows them there. One fence that it reads otherwise turns
+    all below around.
+    """
+    visible: frozenset[int] | None = None
+    reviews: list[int] = []
+    found: tuple[int, int] | None = None
+    for opening, end, taken in fenced:
+        lost = [i for i in range(opening + 1, end) if _is_of_a_flashcard(lines[i], rules)]
+        if lost and end < len(lines):  # an example would have been closed, and O207 is told
+            if visible is None:
+                visible = frozenset(number for number, _ in outside_code(list(lines), 0))
+            lost = [i for i in lost if i + 1 in visible]
+            if lost and found is None:
+                found = opening + 1, end + 1
+        if not taken:
+            reviews += [i + 1 for i in lost if review.OPENER in lines[i]]
+    return _Hidden(reviews, found)
+
+
+def _is_of_a_flashcard(line: str, rules: _Rules) -> bool:
+    """Whether a line has a separator or a review."""
+    kind, _, _ = _classify(line, line.strip(SPACE), rules)
+    return kind in (LineKind.SINGLE_LINE, LineKind.MULTI_LINE) or review.OPENER in line
+
+
+def _left_behind(
+    document: Document, cut: Blocks, coded: Sequence[int], grammar: Grammar
+) -> tuple[LeftBehind, ...]:
     """The reviews that no flashcard took, by line."""
-    if not cut.orphans and not cut.swallowed:
+    if not cut.orphans and not cut.swallowed and not coded:
         return ()
-    causes = dict.fromkeys(cut.orphans, "orphan") | dict.fromkeys(cut.swallowed, "comment")
+    causes = dict.fromkeys(cut.orphans, "orphan")
+    causes |= dict.fromkeys(cut.swallowed, "comment") | dict.fromkeys(coded, "code")
     if not any("==" in pattern for pattern in grammar.cloze_patterns):
         causes |= {at: "no-cloze" for at in cut.orphans if _highlighted(document.lines, at)}
     return tuple(

@@ -58,6 +58,7 @@ CAUSES = {
     "no-cloze": "no cloze pattern is in force",
     "orphan": "no flashcard directly above the review",
     "comment": "swallowed by an HTML comment",
+    "code": "in a code block, as the plugin reads it",
     "rule": "left out by a deck rule",
     "no-card": "no card in its clozes",
 }
@@ -79,6 +80,7 @@ REMEDIES = {
     ),
     "orphan": "Put the comment directly below its flashcard",
     "comment": f'To read it after all, {_IN_TOML}[grammar]\nmend = ["html-comments"]',
+    "code": "Mend the fences above: each alone, at the very beginning of a line",
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
 }
 """What brings them in: a line of obs2anki.toml where one does."""

@@ -115,6 +115,27 @@ def test_an_example_in_a_code_block_is_no_review() -> None:
     assert found.left_behind == ()
 
 
+def test_what_is_code_for_the_plugin_alone_is_told_with_the_reviews_in_it() -> None:
+    indented = "- To print:\n  ```js\n  print()\n```\n"
+    text = f"{indented}\nQ;; A\n<!--SR:!2024-05-01,12,230-->\n\n```js\ncode\n```\n\nR;; B\n"
+    found = written.extraction(text)
+    assert found.flashcards == ()
+    assert written.codes(found.diagnostics) == [("O210", 4), ("O207", 11)]
+    assert [(left.line, left.cause) for left in found.left_behind] == [(7, "code")]
+
+
+def test_reviews_below_a_code_block_that_never_ends_are_left_behind() -> None:
+    found = written.extraction("Q;; A\n\n```\ncode\n\nR;; B\n<!--SR:!2024-05-01,12,230-->\n")
+    assert written.codes(found.diagnostics) == [("O207", 3)]
+    assert [(left.line, left.cause) for left in found.left_behind] == [(7, "code")]
+
+
+def test_examples_in_code_are_nothing_to_tell() -> None:
+    text = "~~~\nQ;; A\n```\nR;; B\n<!--SR:!2024-05-01,12,230-->\n```\n~~~\n"
+    found = written.extraction(text)
+    assert (found.diagnostics, found.left_behind) == ((), ())
+
+
 @pytest.mark.parametrize(
     "unit",
     ["[", "`", "==", "{{", "==x==", "<!--SR:", "#a ", ";;", " ^a", "!1,", "Q\n?\n", "`a` ", "\\"],
