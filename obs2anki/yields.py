@@ -80,7 +80,10 @@ REMEDIES = {
     ),
     "orphan": "Put the comment directly below its flashcard",
     "comment": f'To read it after all, {_IN_TOML}[grammar]\nmend = ["html-comments"]',
-    "code": "Mend the fences above: each alone, at the very beginning of a line",
+    "code": (
+        "Mend the fences above: each at the very beginning of a line, and words only behind "
+        "those that open"
+    ),
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
 }
 """What brings them in: a line of obs2anki.toml where one does."""
