@@ -283,6 +283,16 @@ def ask_anew(vault: Vault, editor: Editor) -> Vault:
     return _each(vault, chosen, lambda one: replace(one, question=f"{author.sentence()}?"))
 
 
+def learn_anew(vault: Vault, editor: Editor) -> Vault:
+    """Reword questions, and delete the reviews below them."""
+    author = editor.author
+    return _each(
+        vault,
+        editor.some(vault, lambda one: one.type is not CLOZE),
+        lambda one: replace(one, question=_reworded(one.question, author), reviews=()),
+    )
+
+
 def rewrite_answer(vault: Vault, editor: Editor) -> Vault:
     """Write other answers to the same questions; now and then one that others have too."""
     author = editor.author
@@ -864,6 +874,7 @@ def _as_session(edit: Edit) -> Session:
 SESSIONS: dict[str, Session] = {
     **{kind: _as_session(edit) for kind, edit in EDITS.items()},
     "ask anew": _as_session(ask_anew),
+    "learn anew": _as_session(learn_anew),
     "cut and paste back": cut_and_paste,
     "cut and paste elsewhere": cut_and_paste_elsewhere,
     "another branch and back": another_branch,

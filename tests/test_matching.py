@@ -153,6 +153,50 @@ def test_a_review_that_stood_below_another_flashcard_speaks_against_it() -> None
     assert followed(before, after)[1] is None
 
 
+def test_the_same_review_below_another_flashcard_as_well_does_not() -> None:
+    before = f"What holds a cell together?;; Its wall\n\nBoiling point?;; 100 °C\n{OWN}\n"
+    after = f"What keeps cells together?;; Its wall\n{OWN}\n\nBoiling point?;; 100 °C\n{OWN}\n"
+    assert followed(before, after)[0] == "What holds a cell together?"
+    moved = after.removesuffix(f"{OWN}\n")
+    assert followed(before, moved)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("What makes ATP?;; The mitochondria of the cell", "Where is glucose burnt?;; {}"),
+        ("Capital of Norway?;; Oslo", "The capital of Norway?;; {}"),
+    ],
+)
+def test_a_flashcard_that_is_reworded_to_be_learnt_anew_is_the_same(
+    before: str, after: str
+) -> None:
+    question, answer = before.split(";; ")
+    rest = f"Who found oxygen?;; Priestley\n{SHARED}\n"
+    assert (
+        followed(f"{before}\n{OWN}\n\n{rest}", f"{after.format(answer)}\n\n{rest}")[0] == question
+    )
+    assert followed(f"{before}\n{OWN}\n\n{rest}", f"Capital of Peru?;; Lima\n\n{rest}")[0] is None
+
+
+def test_a_document_is_known_by_its_answers_when_all_its_questions_were_edited() -> None:
+    before = [
+        *written.flashcards(
+            "Intent of Stripe?;; The right to pay\nIts key?;; It is secret\n", "a.md"
+        ),
+        *written.flashcards("Q;; No\n", "b.md"),
+    ]
+    after = [
+        *written.flashcards(
+            "The Intents?;; The right to pay\nKey of one?;; It is secret\n", "n/a.md"
+        ),
+        *written.flashcards("R;; No\n", "n/b.md"),
+    ]
+    known = {entry.guid: entry.question for entry in ledger(before)}
+    assigned, _ = identity.assign(after, "obs2anki", ledger(before))
+    assert [known.get(one.guid) for one in assigned] == ["Intent of Stripe?", "Its key?", None]
+
+
 def test_of_twins_that_are_reworded_alike_none_is_lost() -> None:
     question = "What keeps a cell together?"
     before = f"{question};; Its wall\nmore;; to learn\n{question};; Its wall\n"

@@ -168,6 +168,8 @@ class _Pools:
     """Where documents are today that were renamed."""
     undecided: Sequence[_Old]
     """The entries that were not settled from the first."""
+    open: Sequence[Candidate]
+    """The flashcards that were not."""
     matched: dict[int, Entry] = field(default_factory=dict)
     unsure: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
     """For a flashcard: entries that are nearly as good as one another."""
@@ -196,6 +198,11 @@ class _Pools:
         for old in self.undecided:
             found[old.path, old.entry.reviews].add(old.entry.guid)
         return dict(found)
+
+    @cached_property
+    def reviewed_now(self) -> Counter[tuple[VaultPath, tuple[str, ...]]]:
+        """How many flashcards of such a document have these reviews today."""
+        return Counter((candidate.path, candidate.reviews) for candidate in self.open)
 
     @cached_property
     def texts(self) -> frozenset[str]:
@@ -317,6 +324,7 @@ def match(
         vault=candidates,
         renamed=renamed,
         undecided=olds,
+        open=open_,
         matched=dict(settled),
     )
     for one in PASSES:
@@ -380,29 +388,55 @@ def _renamed(
 ) -> dict[VaultPath, VaultPath]:
     """Where documents went that are no more, of those that are undecided: old path to new.
 
-    A document was renamed if the new one is new and most of what they share stands nowhere else.
+    A document was renamed if the new one is new and most of what they share stands nowhere else:
+    flashcards or, where each question was edited as well, half of the answers.
     """
     now = {candidate.path for candidate in candidates}
-    then = {entry.path for entry in entries if entry.gone is None}
-    left, come = then - now, now - then
+    live = [entry for entry in entries if entry.gone is None]
+    then = Counter(entry.path for entry in live)
+    left, come = then.keys() - now, now - then.keys()
     if not left or not come:
         return {}
-    places: defaultdict[tuple[bool, Texts], set[VaultPath]] = defaultdict(set)
-    for candidate in candidates:
-        if candidate.path in come:
-            places[candidate.cloze, candidate.texts].add(candidate.path)
+    old = [entry for entry in live if entry.path in left]
+    new = [candidate for candidate in candidates if candidate.path in come]
+    renamed, _ = _gone_to(
+        [(e.path, (e.type is FlashcardType.CLOZE, e.digest)) for e in old],
+        [(c.path, (c.cloze, c.texts)) for c in new],
+    )
+    taken = set(renamed.values())
+    answered, shared = _gone_to(
+        [
+            (e.path, e.answer_digest)
+            for e in old
+            if e.path not in renamed and e.type is not FlashcardType.CLOZE
+            if _says_enough(e.answer)
+        ],
+        [(c.path, c.answer_digest) for c in new if c.path not in taken and not c.cloze],
+    )
+    for path, where in answered.items():
+        if 2 * shared[path] >= then[path]:
+            renamed[path] = where
+    return renamed
+
+
+def _gone_to(
+    old: Iterable[tuple[VaultPath, Hashable]], new: Iterable[tuple[VaultPath, Hashable]]
+) -> tuple[dict[VaultPath, VaultPath], dict[VaultPath, int]]:
+    """For old documents the new one that has most of their texts by far, and how many of them."""
+    places: defaultdict[Hashable, set[VaultPath]] = defaultdict(set)
+    for path, text in new:
+        places[text].add(path)
     shared: defaultdict[VaultPath, Counter[VaultPath]] = defaultdict(Counter)
-    for entry in entries:
-        if entry.gone is None and entry.path in left:
-            texts = entry.digest
-            for path in places.get((entry.type is FlashcardType.CLOZE, texts), ()):
-                shared[entry.path][path] += 1
-    renamed: dict[VaultPath, VaultPath] = {}
+    for path, text in old:
+        for place in places.get(text, ()):
+            shared[path][place] += 1
+    gone_to: dict[VaultPath, VaultPath] = {}
+    many: dict[VaultPath, int] = {}
     for path, counts in sorted(shared.items()):
         (best, most), *others = counts.most_common(2)
         if not others or most > 2 * others[0][1]:
-            renamed[path] = best
-    return renamed
+            gone_to[path], many[path] = best, most
+    return gone_to, many
 
 
 # ---------------------------------------------------------------- passes
@@ -817,9 +851,11 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     only = alone and pools.alone(False, None, same, digest) is not None
     beside = pools.beside(old, new)
     in_place = beside > 0 or pools.between(old, new)
-    doubt = _doubtful(pools, old, new)
     if _has_its_own_reviews(pools, old, new):
         return 0.0
+    # Who rewords a flashcard may want to learn it anew, and delete its review.
+    clear = (alone and _says_enough(text)) or (_has_stayed(pools, old, new) and _is_reworded(other))
+    doubt = _has_anothers_reviews(pools, old, new) or (not clear and _lost_reviews(pools, old, new))
     if in_place and not doubt and _stayed(pools, old, new, same, alone, text, other):
         return 0.0
     if only and _says_enough(text) and not doubt:
@@ -847,8 +883,7 @@ def _stayed(
     beside = pools.beside(old, new)
     if alone and beside and _says_enough(text):
         return True
-    in_place = beside == 2 or (beside and pools.between(old, new))
-    if alone and in_place and len(text) > _SHORT:
+    if alone and len(text) > _SHORT and _has_stayed(pools, old, new):
         return True
     if alone and other.kept > _MOST_WORDS and (beside == 2 or other.telling_kept):
         return True
@@ -857,6 +892,17 @@ def _stayed(
     if same == "question":
         return old.entry.context_digest == new.context_digest
     return other.kept > _MOST_WORDS and (other.telling_kept or _same_reviews(old, new))
+
+
+def _has_stayed(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether a flashcard stands between those between which the entry stood."""
+    beside = pools.beside(old, new)
+    return beside == 2 or (beside == 1 and pools.between(old, new))
+
+
+def _is_reworded(other: Compared) -> bool:
+    """Whether a side is the one of then, with some words more or fewer, or some exchanged."""
+    return other.only_grown or (other.telling_kept and other.kept > _MOST_WORDS)
 
 
 def _says_enough(text: str) -> bool:
@@ -890,9 +936,13 @@ def _has_its_own_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
 
 
 def _has_anothers_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
-    """Whether the reviews are those that stood below another flashcard of the document."""
+    """Whether the reviews are those that stood below another flashcard of the document.
+
+    Flashcards that are learnt together have the same: then others have them still.
+    """
     theirs = pools.reviews.get((old.path, new.reviews), set()) if new.reviews else set()
-    return bool(theirs) and old.entry.guid not in theirs
+    others = pools.reviewed_now[new.path, new.reviews] - 1
+    return others < len(theirs) and old.entry.guid not in theirs
 
 
 def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> float:
