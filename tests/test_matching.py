@@ -161,6 +161,12 @@ def test_the_same_review_below_another_flashcard_as_well_does_not() -> None:
     assert followed(before, moved)[0] is None
 
 
+def test_a_sentence_that_stands_nowhere_else_is_known_wherever_it_stands() -> None:
+    before = "What makes ATP?;; The mitochondria of the cell\n"
+    after = "x;; y\nWhere is sugar burnt?;; The mitochondria of the cell\nv;; w\n"
+    assert followed(before, after) == [None, "What makes ATP?", None]
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -859,7 +859,7 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if in_place and not doubt and _stayed(pools, old, new, same, alone, text, other):
         return 0.0
     if only and _says_enough(text) and not doubt:
-        return 0.25
+        return 0.0 if len(text) >= _SENTENCE else 0.25
     if doubt:
         return 0.9
     if not in_place:
@@ -918,6 +918,9 @@ _MOST_WORDS = 0.5
 
 _LONG = 10
 """Characters from which on a text that stands nowhere else says by itself what it belongs to."""
+
+_SENTENCE = 20
+"""Characters from which on it does so wherever it stands in its document."""
 
 
 def _doubtful(pools: _Pools, old: _Old, new: Candidate) -> bool:
