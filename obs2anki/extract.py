@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
-from itertools import takewhile
 from typing import NamedTuple
 
 from obs2anki import cloze, diagnostics, review
@@ -575,9 +574,10 @@ def _left_behind(
     if not cut.orphans and not cut.swallowed and not coded:
         return ()
     causes = dict.fromkeys(cut.orphans, "orphan")
+    if causes and not any("==" in pattern for pattern in grammar.cloze_patterns):
+        # A highlight above may have been a cloze.
+        causes |= {at: "no-cloze" for at in _highlighted(document.lines) if at in causes}
     causes |= dict.fromkeys(cut.swallowed, "comment") | dict.fromkeys(coded, "code")
-    if not any("==" in pattern for pattern in grammar.cloze_patterns):
-        causes |= {at: "no-cloze" for at in cut.orphans if _highlighted(document.lines, at)}
     return tuple(
         LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
         for line, cause in sorted(causes.items())
@@ -597,9 +597,13 @@ def _outside_code(line: str) -> str:
 _HIGHLIGHT = re.compile(r"==[^=\n]+==")
 
 
-def _highlighted(lines: Sequence[str], line: int) -> bool:
-    """Whether a highlight, which may have been a cloze, stands in the block that a review ends."""
-    return any(map(_HIGHLIGHT.search, takewhile(trim, reversed(lines[:line]))))
+def _highlighted(lines: Sequence[str]) -> Iterator[int]:
+    """The lines above which, in the same block or in themselves, a highlight stands."""
+    seen = False
+    for number, line in enumerate(lines, 1):
+        seen = bool(trim(line)) and (seen or _HIGHLIGHT.search(line) is not None)
+        if seen:
+            yield number
 
 
 def likely_separator(lines: Sequence[str], line: int) -> str | None:

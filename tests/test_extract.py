@@ -110,6 +110,13 @@ def test_an_orphan_names_the_likely_separator() -> None:
     ]
 
 
+def test_a_hundred_thousand_reviews_of_nothing_are_told() -> None:
+    text = "x\n" + "<!--SR:!2024-05-01,12,230-->\n" * 100_000
+    found = written.extraction(text, cloze_patterns=())
+    assert {(left.cause, left.reviews) for left in found.left_behind} == {("orphan", 1)}
+    assert len(found.left_behind) == 100_000
+
+
 def test_an_example_in_a_code_block_is_no_review() -> None:
     found = written.extraction("```\n<!--SR:!2024-05-01,12,230-->\n```\n\nQ;; A")
     assert found.left_behind == ()

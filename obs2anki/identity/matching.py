@@ -419,6 +419,10 @@ def _renamed(
     return renamed
 
 
+_COMMON = 20
+"""New documents up to which a text that all of them have says something about each."""
+
+
 def _gone_to(
     old: Iterable[tuple[VaultPath, Hashable]], new: Iterable[tuple[VaultPath, Hashable]]
 ) -> tuple[dict[VaultPath, VaultPath], dict[VaultPath, int]]:
@@ -428,8 +432,8 @@ def _gone_to(
         places[text].add(path)
     shared: defaultdict[VaultPath, Counter[VaultPath]] = defaultdict(Counter)
     for path, text in old:
-        for place in places.get(text, ()):
-            shared[path][place] += 1
+        if 0 < len(places.get(text, ())) <= _COMMON:
+            shared[path].update(places[text])
     gone_to: dict[VaultPath, VaultPath] = {}
     many: dict[VaultPath, int] = {}
     for path, counts in sorted(shared.items()):
