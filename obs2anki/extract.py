@@ -595,6 +595,7 @@ def _outside_code(line: str) -> str:
 
 
 _HIGHLIGHT = re.compile(r"==[^=\n]+==")
+_OF_A_COMMENT = re.compile("<!--(?:.*?-->)?|-->")
 
 
 def _highlighted(lines: Sequence[str]) -> Iterator[int]:
@@ -607,9 +608,19 @@ def _highlighted(lines: Sequence[str]) -> Iterator[int]:
 
 
 def likely_separator(lines: Sequence[str], line: int) -> str | None:
-    """What may be a separator in the line above a review, the longest first."""
-    above = lines[line - 2] if line > 1 else ""
-    return next((separator for separator in _USUAL if separator in above), None)
+    """What may be a separator before a review, in its line or in the one above, the longest first.
+
+    The arrow that closes a comment is none: as a separator it would stand in every review.
+    """
+    text = _written(lines[line - 1])
+    if not text and line > 1:
+        text = _written(lines[line - 2])
+    return next((separator for separator in _USUAL if separator in text), None)
+
+
+def _written(line: str) -> str:
+    """What a line says outside of comments and inline code."""
+    return trim(_outside_code(_OF_A_COMMENT.sub(" ", line)))
 
 
 def reviews_in(text: str) -> int:

@@ -225,17 +225,26 @@ def _causes(items: Sequence[LeftBehind]) -> tuple[Cause, ...]:
             documents=len({item.path for item in group}),
             path=group[0].path,
             line=group[0].line,
-            remedy=REMEDIES[cause].format(separator=quoted(_separator(group) or "...")),
+            remedy=REMEDIES[cause].format(separator=quoted(_separator_of_most(group) or "...")),
         )
         for cause, group in by_cause.items()
     ]
     return tuple(sorted(causes, key=lambda cause: -cause.reviews))
 
 
-def _separator(items: Iterable[LeftBehind]) -> str | None:
-    """What stands above most of these reviews like a separator."""
-    counted = Counter(item.separator for item in items if item.separator is not None)
-    return counted.most_common(1)[0][0] if counted else None
+def _separator_of_most(items: Sequence[LeftBehind]) -> str | None:
+    """What stands above more than half of these reviews like a separator."""
+    separator, reviews = _commonest_separator(items)
+    return separator if 2 * reviews > sum(item.reviews for item in items) else None
+
+
+def _commonest_separator(items: Iterable[LeftBehind]) -> tuple[str | None, int]:
+    """What stands above the most of these reviews like a separator, and above how many."""
+    counted: Counter[str] = Counter()
+    for item in items:
+        if item.separator is not None:
+            counted[item.separator] += item.reviews
+    return counted.most_common(1)[0] if counted else (None, 0)
 
 
 def _reasons(outcome: Outcome) -> tuple[Reason, ...]:
@@ -251,16 +260,17 @@ def _reasons(outcome: Outcome) -> tuple[Reason, ...]:
 def likely_separator(
     plan: Plan, in_force: Settings, causes: Collection[str] = ("orphan",)
 ) -> str | None:
-    """The separator that is missing, if many reviews were left behind for one of these causes."""
-    orphans = [item for item in plan.left_behind if item.cause in causes]
-    if not orphans:
-        return None
+    """The separator that is missing, if it stands above many reviews left behind for one of these.
+
+    Many are more than ORPHAN_SHARE of all reviews.
+    """
+    known = {separator for separator, _ in in_force.grammar.inline}
+    separator, reviews = _commonest_separator(
+        item for item in plan.left_behind if item.cause in causes and item.separator not in known
+    )
     left = sum(item.reviews for item in plan.left_behind)
     kept = sum(r is not None for p in plan.planned for r in p.flashcard.reviews)
-    if sum(item.reviews for item in orphans) <= ORPHAN_SHARE * (left + kept):
-        return None
-    known = {separator for separator, _ in in_force.grammar.inline}
-    return _separator(item for item in orphans if item.separator not in known)
+    return separator if reviews > ORPHAN_SHARE * (left + kept) else None
 
 
 # ---------------------------------------------------------------- advice, when it applies

@@ -117,6 +117,25 @@ def test_a_hundred_thousand_reviews_of_nothing_are_told() -> None:
     assert len(found.left_behind) == 100_000
 
 
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("front => back <!--SR:!2024-05-01,12,230-->", "=>"),
+        ("front => back\n- more <!--SR:!2024-05-01,12,230-->", None),
+        ("a <!--SR:!2024-05-01,12,230-->\n<!--SR:!2024-05-02,12,230-->", None),
+        ("a <!-- aside -->\n<!--SR:!2024-05-01,12,230-->", None),
+        ("<!-- an aside\nof two lines -->\n<!--SR:!2024-05-01,12,230-->", None),
+        ("the arrow `a -> b`\n<!--SR:!2024-05-01,12,230-->", None),
+    ],
+)
+def test_what_closes_a_comment_or_stands_in_code_is_no_likely_separator(
+    text: str, separator: str | None
+) -> None:
+    found = written.extraction(text)
+    assert {left.separator for left in found.left_behind} <= {separator}
+    assert found.left_behind or text.startswith("<!-- ")
+
+
 def test_an_example_in_a_code_block_is_no_review() -> None:
     found = written.extraction("```\n<!--SR:!2024-05-01,12,230-->\n```\n\nQ;; A")
     assert found.left_behind == ()

@@ -446,6 +446,28 @@ def test_more_than_five_percent_orphans_name_the_likely_separator(
     assert (named in text) if named else ("your separator" not in text)
 
 
+def test_a_separator_above_few_of_the_orphans_is_not_named() -> None:
+    items = (
+        *(left("orphan", n) for n in range(95)),
+        *(left("orphan", 95 + n, separator="->") for n in range(5)),
+    )
+    assert "->" not in said(outcome(note("1"), left_behind=items))
+    many = (*items, left("orphan", 100, separator="->"))
+    assert "below a line with -> in it" in said(outcome(note("1"), left_behind=many))
+
+
+def test_a_remedy_names_the_separator_of_most_reviews_only() -> None:
+    def remedied(reviews: int) -> str:
+        items = (
+            left("no-separator", 1, reviews=2),
+            left("no-separator", 2, reviews=reviews, separator="=>"),
+        )
+        return said(outcome(note("1"), left_behind=items))
+
+    assert 'single_line = "..."' in remedied(2)
+    assert 'single_line = "=>"' in remedied(3)
+
+
 def test_nothing_left_behind_is_not_mentioned() -> None:
     assert "behind" not in said(outcome(note("1")))
 
