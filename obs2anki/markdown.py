@@ -38,8 +38,16 @@ _TAGS = re.compile(rf"(?<![^{SPACE}])(?:#{_TAG_CHARACTER}+)+")
 _WHOLE_TAG = re.compile(rf"#({_TAG_CHARACTER}+)")
 _BETWEEN_TAGS = re.compile(f"[,{SPACE}]+")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
-_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)$")
+_FENCE = re.compile(r"([ \t>]*)(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}|~{3,})([^\n]*)$")
+_QUOTED = re.compile(r"[ \t>]*")
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+# A tag that goes on in the next line; its attributes are spelt as such.
+_LONG_TAG = re.compile(
+    r"<[A-Za-z][A-Za-z0-9-]*"
+    r"(?:\s+[\w:@.-]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))?)*\s*/?>"
+)
+_TAG_GOES_ON = re.compile(r"<[A-Za-z][A-Za-z0-9-]*(?:[ \t][^<>\n]*)?$", re.M)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _FOOTNOTE = re.compile(r"\[\^\d+\]")
 _BLOCK_ID = re.compile(r"\^[a-zA-Z0-9-]+")
 _OPENING = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)?(?:\[[^\]\n]\]\s+)?")
@@ -186,28 +194,68 @@ def outside_code(lines: list[str], start: int) -> Iterator[tuple[int, str]]:
 def _outside_fences(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Those of the numbered lines that are in no fenced code block and open or close none."""
     fence = ""
+    depth = 0  # of the quote that the fence stands in; it ends with that quote
     for number, line in lines:
+        if depth and _quote_depth(line) < depth:
+            fence, depth = "", 0
         if "```" in line or "~~~" in line:
             match = _FENCE.match(line)
             if fence:
-                if match and match[1].startswith(fence) and not match[2].strip(" \t"):
-                    fence = ""
+                if (
+                    match
+                    and match[2].startswith(fence)
+                    and not match[3].strip(" \t")
+                    and match[1].count(">") == depth
+                ):
+                    fence, depth = "", 0
                 continue
             # The words behind a backtick fence hold no backtick, else it is inline code.
-            if match and not (match[1][0] == "`" and "`" in match[2]):
-                fence = match[1]
+            if match and not (match[2][0] == "`" and "`" in match[3]):
+                fence, depth = match[2], match[1].count(">")
                 continue
         if not fence:
             yield number, line
 
 
+def _quote_depth(line: str) -> int:
+    """In how many quotes a line stands."""
+    opening = _QUOTED.match(line)
+    return opening[0].count(">") if opening else 0
+
+
 def _with_hashes(text: str, lines: list[str], start: int) -> list[tuple[int, str]]:
     """The lines of a text, numbered, that hold a `#` and are in no fenced code block."""
     numbered = enumerate(islice(lines, start, None), start + 1)
+    if "<" in text and _TAG_GOES_ON.search(text):
+        return [one for one in _without_long_tags(_outside_fences(numbered)) if "#" in one[1]]
     if "`" not in text and "~" not in text:
         return [(number, line) for number, line in numbered if "#" in line]
     telling = [one for one in numbered if "#" in one[1] or "`" in one[1] or "~" in one[1]]
+    if any(_opens_in_a_quote(line) for _, line in telling):
+        # Any line can be the one with which a quote ends.
+        telling = list(enumerate(islice(lines, start, None), start + 1))
     return [one for one in _outside_fences(telling) if "#" in one[1]]
+
+
+def _without_long_tags(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The numbered lines; where an HTML tag runs over several of them, each `#` in it is gone."""
+    numbered = list(lines)
+    text = "\n".join(line for _, line in numbered)
+    bare = _LONG_TAG.sub(_without_hashes, text).split("\n")
+    for (number, _), line in zip(numbered, bare, strict=False):
+        yield number, line
+
+
+def _without_hashes(tag: re.Match[str]) -> str:
+    """A tag whose attributes go on in the next line holds no colours; no paragraph is left."""
+    goes_on = "\n" in tag[0] and not _BLANK_LINE.search(tag[0])
+    return tag[0].replace("#", " ") if goes_on else tag[0]
+
+
+def _opens_in_a_quote(line: str) -> bool:
+    """Whether a line opens (or closes) a fenced code block in a quote."""
+    match = _FENCE.match(line) if "```" in line or "~~~" in line else None
+    return match is not None and ">" in match[1]
 
 
 def _marked(lines: list[tuple[int, str]]) -> tuple[tuple[Heading, ...], tuple[Tag, ...]]:

@@ -143,6 +143,33 @@ def test_there_are_no_tags_in_html_tags_and_comments() -> None:
     assert tags(text) == [("a", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 2), ("g", 3)]
 
 
+def test_a_code_block_ends_with_the_quote_that_it_stands_in() -> None:
+    text = "> ```py\n> # x\n\n> #a\n\n# One\n#b\n> > ~~~\n> > #x\n> #c\n```\n> ```\n#x\n```\n#d"
+    assert tags(text) == [("a", 4), ("b", 7), ("c", 10), ("d", 15)]
+    assert [h.text for h in written.document(text).headings] == ["One"]
+
+
+def test_there_are_no_tags_in_html_tags_of_several_lines() -> None:
+    text = (
+        '<div\n  style="color: #fff;\n  border: 1px solid #ddd"\n> #a </div>\n'
+        "#b <c and\n#d > #e\n<i title='\n\n#f'> #g\n```\n<div a=\"\n```\n#h\">"
+    )
+    assert tags(text) == [
+        ("a", 4),
+        ("b", 5),
+        ("d", 6),
+        ("e", 6),
+        ("f", 9),
+        ("g", 9),
+        ("h", 13),
+    ]
+
+
+@pytest.mark.parametrize("text", ["<a b='\n", "<a b ", '<a\nb="c" ', '<a b="\n', "<a\n"])
+def test_tags_that_do_not_end_are_read_in_no_time(text: str) -> None:
+    assert tags(text * 20_000 + "\n#a") == [("a", text.count("\n") * 20_000 + 2)]
+
+
 @pytest.mark.parametrize("between", ["`x` ", "<b> ", "<!-- x --> "])
 def test_a_line_may_hold_many_tags_between_what_holds_none(between: str) -> None:
     assert tags(f"{between}#a " * 20_000) == [("a", 1)] * 20_000
