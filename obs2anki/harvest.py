@@ -118,9 +118,18 @@ class Reader:
         made = yields.of_each(taken, self.in_force, self.library, self.name)
         by_path = {one.path: one for one in made}
         return [
-            _told(path, source, said, by_path.get(path))
+            self._told(path, source, said, by_path.get(path))
             for path, (_, source, said) in zip(paths, read, strict=True)
         ]
+
+    def _told(
+        self, path: VaultPath, source: Source | None, said: list[Diagnostic], one: Yield | None
+    ) -> Yield:
+        """What a document yields: nothing where it is unreadable, or ignored (then no `one`)."""
+        if source is None:
+            return yields.unread(path, said)
+        one = one or yields.ignored(source, self.in_force)
+        return structs.replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
 
     def _make_room(self) -> None:
         """Drop texts, if there are many.
@@ -168,16 +177,6 @@ class Reader:
     def documents(self) -> frozenset[VaultPath]:
         """The paths of all documents."""
         return frozenset(self.contents.documents)
-
-
-def _told(
-    path: VaultPath, source: Source | None, said: list[Diagnostic], one: Yield | None
-) -> Yield:
-    """What a document yields: nothing where it cannot be read, or is left out (then no `one`)."""
-    if source is None:
-        return yields.unread(path, said)
-    one = one or yields.left_out(source, "ignored")
-    return structs.replace(one, diagnostics=(*said, *one.diagnostics)) if said else one
 
 
 # ---------------------------------------------------------------- all of them

@@ -131,7 +131,7 @@ def make(
     `entries` are what the ledger remembers, `found` are findings of whoever read the vault.
     """
     taken = yields.of_each(vault.sources, settings, library, vault.name)
-    ignored = (yields.left_out(source, "ignored") for source in vault.ignored)
+    ignored = (yields.ignored(source, settings) for source in vault.ignored)
     harvest = Harvest(vault.name, (*taken, *ignored), vault.unreadable, vault.closed)
     return of(harvest, settings, library, clock, entries, found)
 

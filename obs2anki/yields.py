@@ -53,6 +53,7 @@ CAUSES = {
     "no-tag": "no flashcard tag",
     "unreadable-tags": "tags written so that the plugin cannot read them",
     "ignored": "in an ignored folder or with an ignored tag",
+    "select": "left out by [select] ignore",
     "root": "in the vault's root, while folders are decks",
     "no-separator": "no separator matches",
     "no-cloze": "no cloze pattern is in force",
@@ -68,10 +69,14 @@ _IN_TOML = "write in obs2anki.toml:\n"
 
 REMEDIES = {
     "no-tag": f"To take every document that holds a review, {_IN_TOML}[select]\nreviewed = true",
-    "unreadable-tags": (f"Write the tags as a YAML list, or {_IN_TOML}[select]\nreviewed = true"),
+    "unreadable-tags": (
+        "Write the tags as a YAML list, each in the upper and lower case of the settings, or "
+        f"{_IN_TOML}[select]\nreviewed = true"
+    ),
     "ignored": (
         f"To read it after all, {_IN_TOML}[grammar]\nfolders_to_ignore = []\ntags_to_ignore = []"
     ),
+    "select": "The list ignore below [select] in obs2anki.toml leaves it out",
     "root": f"To use tags as decks, {_IN_TOML}[grammar]\nfolders_as_decks = false",
     "no-separator": f"Name your separator: {_IN_TOML}[grammar]\nsingle_line = {{separator}}",
     "no-cloze": (
@@ -258,6 +263,19 @@ def left_out(source: Source, cause: str) -> Yield:
         )
     skipped = Skipped(source.path, CAUSES[cause])
     return Yield(source.path, (), skipped, left_behind, tuple(_told(left_behind)))
+
+
+def ignored(source: Source, settings: Settings) -> Yield:
+    """What a document yields that is ignored for its path.
+
+    Where only our own list ignores it, the plugin's lists are not to blame: to empty them would
+    bring nothing in.
+    """
+    from obs2anki import globs  # few vaults have such lists
+
+    by_plugin = globs.ignored_by(source.path, settings.grammar.folders_to_ignore)
+    ours = not by_plugin and globs.ignored_by(source.path, settings.select.ignore)
+    return left_out(source, "select" if ours else "ignored")
 
 
 def unread(path: VaultPath, said: Sequence[Diagnostic]) -> Yield:

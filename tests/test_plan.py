@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from obs2anki import identity, plan
+from obs2anki import identity, plan, yields
 from obs2anki.ankitext import clean
 from obs2anki.data import CardState, Entry, Note, Notetype, Plan, Skipped
 from obs2anki.media import Library
@@ -264,6 +264,30 @@ def test_reviews_of_ignored_documents_are_counted() -> None:
     made = planned(PLUGIN, ("b.md",), a="#flashcards\n\nQ::A", b="x\n<!--SR:!2024-05-01,1,230-->")
     assert [(b.path, b.cause, b.line) for b in made.left_behind] == [("b.md", "ignored", 2)]
     assert [s.path for s in made.skipped] == ["b.md"]
+
+
+@pytest.mark.parametrize(
+    ("by_plugin", "ours", "cause"),
+    [
+        (("old/",), (), "ignored"),
+        ((), ("old/",), "select"),
+        (("old/",), ("**/*.md",), "ignored"),
+        (("Templates/",), ("old/",), "select"),
+    ],
+)
+def test_the_remedy_names_the_list_that_leaves_a_document_out(
+    by_plugin: tuple[str, ...], ours: tuple[str, ...], cause: str
+) -> None:
+    settings = replace(
+        PLUGIN, grammar=Grammar(folders_to_ignore=by_plugin), select=Select(ignore=ours)
+    )
+    left = yields.ignored(written.source(f"x\n{REVIEW}", "old/b.md"), settings)
+    assert [(b.cause, b.line) for b in left.left_behind] == [(cause, 2)]
+    (finding,) = left.diagnostics
+    assert ("[select]" in finding.hint, "[grammar]" in finding.hint) == (
+        cause == "select",
+        cause == "ignored",
+    )
 
 
 def test_an_orphan_beside_flashcards_is_an_orphan() -> None:
