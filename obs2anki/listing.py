@@ -27,12 +27,15 @@ VERSION = 1
 FRONT = 60
 """Columns for the front of a card in the table."""
 
+NOT_EXPORTED = "not exported"
+"""In place of the day on which a card is due, where Anki does not get the card."""
+
 
 # ---------------------------------------------------------------- to people
 
 
 def table(round_: Round, wording: Wording) -> Iterator[str]:
-    """A line for each of the plugin's cards, one that is not packed included."""
+    """A line for each of the plugin's cards; one that Anki does not get says so."""
     rows = [("Place", "Type", "Deck", "Due", "Front")]
     rows += (row for planned in round_.plan.planned for row in _rows(planned, round_, wording))
     return columns(rows) if len(rows) > 1 else iter(("There are no flashcards in this vault.",))
@@ -43,9 +46,11 @@ def _rows(
 ) -> Iterator[tuple[str, str, str, str, str]]:
     flashcard = planned.flashcard
     place, deck = wording.place(flashcard.path, flashcard.line), harmless(planned.deck)
+    places = _places(planned)
     for ordinal, (front, _) in enumerate(extract.faces(flashcard)):
         review = flashcard.review(ordinal)
         due = "new" if review is None else _due(review, round_.zone)
+        due = due if _place(places, ordinal) is not None else NOT_EXPORTED
         yield place, flashcard.type, deck, due, shortened(front, FRONT)
 
 
@@ -86,7 +91,7 @@ def _flashcard(planned: Planned, zone: tzinfo) -> Iterator[str]:
         "context": flashcard.context,
     }
     yield in_json(head).removesuffix("}") + ', "cards": ['
-    places = planned.ordinals if note is not None else ()
+    places = _places(planned)
     for ordinal, (front, back) in enumerate(extract.faces(flashcard)):
         review = flashcard.review(ordinal)
         card = {
@@ -98,6 +103,11 @@ def _flashcard(planned: Planned, zone: tzinfo) -> Iterator[str]:
         }
         yield (", " if ordinal else "") + in_json(card)
     yield "]}"
+
+
+def _places(planned: Planned) -> Sequence[int]:
+    """By the plugin's order of cards: Anki's ordinals, as far as there is a note."""
+    return planned.ordinals if planned.note is not None else ()
 
 
 def _place(places: Sequence[int], ordinal: int) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 from obs2anki import build, identity, ledger, listing
 from obs2anki.data import Guid
 from tests import anki_collection
-from tests.commands import held, run, vault
+from tests.commands import PLUGIN, held, run, tagged, vault
 
 Capture = pytest.CaptureFixture[str]
 
@@ -46,6 +46,25 @@ def gone(root: Path, capsys: Capture) -> str:
     done = run(["list", root.name, "--gone"], capsys)
     assert (done.code, done.err) == (0, "")
     return done.out
+
+
+def test_a_card_that_anki_does_not_get_is_listed_as_not_exported(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Number 2 of the first flashcard asks nothing; the second has no card at all."""
+    text = "#flashcards\n\n==1;;sun== and ==3;;moon==\n<!--SR:!2024-05-01,12,230"
+    text += "!2024-05-02,12,230!2000-01-01,1,250-->\n\n==1789;;year==\n\nQ::A\n"
+    vault(tmp_path / "sky", {"Sky.md": text, PLUGIN: tagged()})
+    done = run(["list", "sky"], capsys)
+    assert [" ".join(line.split()[2:-1]) for line in done.out.splitlines()[1:]] == [
+        "flashcards 2024-05-01 [...] and",
+        "flashcards not exported sun and",
+        "flashcards new sun and",
+        "flashcards new",
+    ]
+    cards = json.loads(run(["list", "sky", "--format", "json"], capsys).out)["flashcards"]
+    taken = [card["anki_ordinal"] for one in cards for card in one["cards"]]
+    assert [place is None for place in taken] == [False, True, False, False]
 
 
 def test_without_a_ledger_it_is_said_that_nobody_knows(tmp_path: Path, capsys: Capture) -> None:
