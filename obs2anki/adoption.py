@@ -142,7 +142,8 @@ def _refuse_to_replace(file: Path) -> tuple[Entry, ...]:
     if not ledger.is_writable(file):
         raise Obs2ankiError(
             f"No ledger can be written to {file}: it, or its folder, is write-protected. "
-            "Take the protection away, or write another place in obs2anki.toml: ledger = PATH"
+            "Take the protection away, or write another place in obs2anki.toml: "
+            'ledger = "a/place/in/the/vault.jsonl"'
         )
     return known.entries if known is not None else ()
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from inspect import Parameter, Signature, signature
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
@@ -76,7 +76,7 @@ Output = Annotated[
         "-o",
         metavar="DECK",
         readable=False,
-        help="The deck to write; default: output in obs2anki.toml, else <vault's name>.apkg.",
+        help="The deck to write; default: output in obs2anki.toml, else <vault's folder>.apkg.",
     ),
 ]
 Stateless = Annotated[
@@ -796,12 +796,18 @@ def _prefix(vault: Path) -> str:
 
 @contextmanager
 def _settings_seen_from_here(vault: Path) -> Iterator[None]:
-    """Name a settings file that cannot be used by its path from the working folder."""
+    """Name a settings file that cannot be used by its path from the working folder.
+
+    An option is named as it is.
+    """
     try:
         yield
     except settings.SettingsError as error:
         prefix = _prefix(vault)
-        problems = (replace(one, origin=prefix + one.origin) for one in error.problems)
+        problems = (
+            one if one.origin.startswith("--") else replace(one, origin=prefix + one.origin)
+            for one in error.problems
+        )
         raise settings.SettingsError(problems) from error
 
 
@@ -941,6 +947,7 @@ def run(arguments: Sequence[str], keep: Callable[[object], None] | None = None) 
     """
     try:
         _refuse_empty(arguments)
+        _refuse_half_addresses(arguments)
         app(args=list(_with_values(arguments)), obj=keep)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE
@@ -965,6 +972,17 @@ def _refuse_empty(arguments: Sequence[str]) -> None:
 
 MAY_BE_BARE = ("--connect", "--server")
 """Options whose value, an address, may be left out."""
+
+
+def _refuse_half_addresses(arguments: Sequence[str]) -> None:
+    """Raise an Obs2ankiError for `--connect localhost:8765`, which would be taken for a vault."""
+    for argument, following in pairwise(arguments):
+        host, mark, port = following.removesuffix("/").rpartition(":")
+        if argument in MAY_BE_BARE and mark and host and port.isdecimal():
+            raise Obs2ankiError(
+                f"{argument} takes a whole address. Write {argument} http://{following} or, if "
+                f"that is how it is reached, https://{following}"
+            )
 
 
 def _with_values(arguments: Sequence[str]) -> Iterator[str]:

@@ -784,11 +784,15 @@ def _flattened(document: Mapping[str, object]) -> Iterable[tuple[str, object]]:
 
 
 def _unknown(key: str, origin: str, line: int | None) -> Problem:
-    """A key that is not ours, with the one that was probably meant."""
+    """A key that does not belong into our file, with the one that was probably meant."""
     table, _, last = key.rpartition(".")
     if key in _TABLES:
         sentence = f"[{key}] is a table, but is written as a single value."
         return Problem(origin, line, sentence, f"Write [{key}] on a line, its keys below it.")
+    if any(f"{ours.name}.".startswith(f"{key}.") for ours in KEYS):
+        sentence = f"There is no setting {_shown(key)} in this file."
+        remedy = "Leave it out: the plugin, Obsidian or the vault itself decides on that."
+        return Problem(origin, line, sentence, remedy)
     by_plugin = (ours.name for ours in KEYS if last in ours.plugin and ours.toml)
     elsewhere = (ours for ours in _OURS if ours.rpartition(".")[2] == last)
     siblings = {ours.rpartition(".")[2]: ours for ours in _OURS if ours.rpartition(".")[0] == table}

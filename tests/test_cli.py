@@ -121,6 +121,29 @@ def test_options_that_do_not_go_together_are_not_called_a_wrong_value(
 
 
 @pytest.mark.parametrize(
+    ("option", "address"), [("--connect", "localhost:8765"), ("--server", "192.168.1.5:8080/")]
+)
+def test_an_address_without_its_beginning_is_not_taken_for_a_vault(
+    option: str, address: str, capsys: Capture, folder: Path
+) -> None:
+    oceans(folder)
+    for arguments in (["sync", "sea", option, address], ["sync", option, address, "sea"]):
+        done = run(arguments, capsys)
+        assert done.code == 2
+        assert f"Write {option} http://{address}" in done.err
+
+
+def test_an_option_with_a_wrong_value_is_named_as_it_is_given(
+    capsys: Capture, folder: Path
+) -> None:
+    oceans(folder)
+    for option, value in (("--server", "ftp://x.example"), ("--timezone", "Nowhere")):
+        done = run(["sync", "sea", option, value], capsys)
+        assert done.code == 2
+        assert done.err.startswith(f'{option}: "{value}" is not ')
+
+
+@pytest.mark.parametrize(
     "arguments",
     [["export", ""], ["export", ".", "-o", ""], ["check", "a.md", ""], ["watch", ".", "-o", ""]],
 )

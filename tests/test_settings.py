@@ -389,6 +389,23 @@ def test_a_setting_that_no_file_may_set_is_unknown_in_ours() -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("maximum_interval = 5", "maximum_interval"),
+        ("plugin = true", "plugin"),
+        ("[obsidian]\nright_to_left = true", "obsidian"),
+        ("[grammar]\nmore_inline = ['::']", "[grammar] more_inline"),
+    ],
+)
+def test_what_config_shows_and_other_files_decide_is_not_said_to_be_unknown(
+    content: str, shown: str
+) -> None:
+    said = complaint(content)
+    assert f"There is no setting {shown} in this file. Leave it out" in said
+    assert "Known here" not in said and "Did you mean" not in said
+
+
+@pytest.mark.parametrize(
     ("content", "sentence"),
     [
         ('[grammar]\nsingle_lin = "::"', "2: There is no setting [grammar] single_lin."),
