@@ -333,6 +333,33 @@ def test_the_workflow_for_github_runs(repository: Repository) -> None:
     assert "::warning file=bad.md,line=3,col=1,title=O301::" in said.text
 
 
+def test_on_github_what_somebody_forgot_to_commit_is_found(
+    repository: Repository, tmp_path: Path
+) -> None:
+    (script,) = shown(ON_GITHUB, "forgotten")
+    machines = (tmp_path / f"machine {number}" for number in range(9))
+
+    def job() -> int:
+        """The job on a machine of GitHub's, which begins with nothing but the repository."""
+        clone = Repository(next(machines), repository.environment)
+        clone.root.mkdir()
+        clone.must("git", "clone", "-q", str(repository.root), ".")
+        return clone.do("sh", "-e", "-c", script).code
+
+    assert job() == 1
+    repository.must("obs2anki", "export", ".", "-o", "flashcards.apkg")
+    assert repository.commit(".obs2anki", "flashcards.apkg").code == 0
+    assert job() == 0
+    repository.write({"good.md": GOOD.replace("Oslo", "Oslo, once Kristiania")})
+    assert repository.commit("good.md").code == 0
+    assert job() == 1
+    repository.must("obs2anki", "export", ".", "-o", "flashcards.apkg")
+    assert repository.commit("flashcards.apkg").code == 0
+    assert job() == 1  # the ledger was forgotten
+    assert repository.commit(".obs2anki").code == 0
+    assert job() == 0
+
+
 def test_on_github_a_ledger_that_nobody_committed_is_found(repository: Repository) -> None:
     (script,) = shown(ON_GITHUB, "remember")
     assert repository.do("sh", "-e", "-c", script).code == 1
