@@ -250,6 +250,27 @@ def test_a_finding_in_an_embedded_document_points_into_it() -> None:
     assert codes(found) == [("O601", "a.md", 5, 8)]
 
 
+@pytest.mark.parametrize(
+    ("link", "code", "column"),
+    [
+        ("![[gone]]", "O601", 4),
+        ("![[gone\\|20]]", "O601", 4),
+        ("![g](gone.png)", "O601", 6),
+        ("![g](<gone.png>)", "O601", 7),
+        ('<img src="gone.png">', "O601", 11),
+        ("[[gone]]", "O605", 3),
+        ("![[a]]", "O607", 4),
+    ],
+)
+def test_a_finding_points_at_the_link_and_not_at_its_words_above(
+    link: str, code: str, column: int
+) -> None:
+    """The words stand above as a tag, in quotes that are no attribute's, and as plain text."""
+    above = "#a/gone.png is 'gone' or gone.png\n\n"
+    _, found = rendered("![[a]]", {"a.md": f"{above}{link}\n"})
+    assert codes(found) == [(code, "a.md", 3, column)]
+
+
 def test_a_document_that_cannot_be_read_is_told() -> None:
     side, found = rendered("![[broken]]", {}, "broken.md")
     assert [d.code for d in found] == ["O606"]

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from html import escape
+from itertools import product
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -65,6 +66,9 @@ _PACKED = IMAGES | SOUNDS
 """Extensions of files that go into Anki; other files are links."""
 _MOST_PLACED = 100
 """With more findings than this in one side, they are told at its first line."""
+_BEFORE = ("[[", "(", "<", '"', "")
+"""What stands before the target of a link or an embed, the surest first: the same words may
+stand above it as plain text, or as a tag."""
 
 
 class Place(Value, frozen=True):
@@ -353,10 +357,10 @@ class Links:
         lines = [] if text is None else outline(Source(place.path, text)).lines
         plain = unquote(written)
         spellings = (written,) if plain == written else (written, plain)
-        for number in range(place.line, min(place.end_line, len(lines)) + 1):
-            for spelling in spellings:
-                if spelling and (at := lines[number - 1].find(spelling)) >= 0:
-                    return number, at + 1
+        for before, spelling in product(_BEFORE, filter(None, spellings)):
+            for number in range(place.line, min(place.end_line, len(lines)) + 1):
+                if (at := lines[number - 1].find(before + spelling)) >= 0:
+                    return number, at + len(before) + 1
         return place.line, 1
 
 
