@@ -515,6 +515,9 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
         flashcard, problems = _flashcard(block, document, headings, rules)
         found += problems
         made.append(flashcard)
+    further = _further_comments(document.lines, cut)
+    found += [diagnostics.at("O404", document.path, line) for line in further]
+    cut.orphans = [line for line in cut.orphans if line not in further]
     code = _hidden(document.lines, cut.fenced, rules)
     if code.found is not None:
         found.append(diagnostics.at("O210", document.path, *code.found))
@@ -525,6 +528,19 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
         if item.cause == "orphan"
     ]
     return Extraction(tuple(made), left, tuple(sorted(found, key=lambda d: d.line)))
+
+
+def _further_comments(lines: Sequence[str], cut: Blocks) -> dict[int, None]:
+    """The lines of reviews that stand below the one that a single-line flashcard has taken."""
+    if not cut.orphans:
+        return {}
+    ends = {block.end_line for block in cut.blocks if block.comments and block.type in _SINGLE}
+    further: dict[int, None] = {}
+    for line in sorted(cut.orphans):
+        if line - 1 in ends and lines[line - 1].startswith(review.OPENER):
+            ends.add(line)
+            further[line] = None
+    return further
 
 
 class _Hidden(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,6 +117,31 @@ def test_a_hundred_thousand_reviews_of_nothing_are_told() -> None:
     found = written.extraction(text, cloze_patterns=())
     assert {(left.cause, left.reviews) for left in found.left_behind} == {("orphan", 1)}
     assert len(found.left_behind) == 100_000
+    assert written.extraction(text.replace("x", "Q;; A", 1)).left_behind == ()
+
+
+def test_a_review_below_the_review_of_a_single_line_is_one_too_many() -> None:
+    one, two, three = (f"<!--SR:!2024-05-0{day},12,230-->" for day in (1, 2, 3))
+    found = written.extraction(f"Q;; A\n{one}\n{two}\n{three}\n\nR;; B {one}\n{two}\n{three}")
+    assert written.codes(found.diagnostics) == [("O404", n) for n in (3, 4, 7, 8)]
+    assert found.left_behind == ()
+    counted = [review for flashcard in found.flashcards for review in flashcard.reviews]
+    assert counted == [Sm2Review(date(2024, 5, 1), 12, 230)] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q;; A\n<!--SR:!2024-05-01,12,230-->\nprose\n<!--SR:!2024-05-02,12,230-->",
+        "Q;; A\n<!--SR:!2024-05-01,12,230-->\nprose <!--SR:!2024-05-02,12,230-->",
+        "Q;; A\n<!--SR:!2024-05-01,12,230-->\n\n<!--SR:!2024-05-02,12,230-->",
+        "Q;; A\n  <!--SR:!2024-05-02,12,230-->",
+    ],
+)
+def test_a_review_that_is_not_directly_below_another_is_an_orphan(text: str) -> None:
+    found = written.extraction(text)
+    assert written.codes(found.diagnostics) == [("O401", text.count("\n") + 1)]
+    assert len(found.left_behind) == 1
 
 
 @pytest.mark.parametrize(
