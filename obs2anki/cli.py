@@ -978,7 +978,8 @@ def _refuse_half_addresses(arguments: Sequence[str]) -> None:
     """Raise an Obs2ankiError for `--connect localhost:8765`, which would be taken for a vault."""
     for argument, following in pairwise(arguments):
         host, mark, port = following.removesuffix("/").rpartition(":")
-        if argument in MAY_BE_BARE and mark and host and port.isdecimal():
+        whole = "://" in following
+        if argument in MAY_BE_BARE and not whole and mark and host and port.isdecimal():
             raise Obs2ankiError(
                 f"{argument} takes a whole address. Write {argument} http://{following} or, if "
                 f"that is how it is reached, https://{following}"
