@@ -787,6 +787,34 @@ def cut_and_paste_elsewhere(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
     return gone, tuple(documents)
 
 
+def _after_a_cut(edit: Edit) -> Session:
+    """Export without the flashcards that an edit changes, and then with them as it leaves them."""
+
+    def session(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+        after = edit(vault, editor)
+        return _without(vault, _edited(vault, after)), after
+
+    return session
+
+
+def _while_away(edit: Edit) -> Session:
+    """Export without the documents in which an edit changes something, and then with them."""
+
+    def session(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+        after = edit(vault, editor)
+        changed = _edited(vault, after)
+        rest = (m for m in vault if not any(one.number in changed for one in m.drafts))
+        return tuple(rest), after
+
+    return session
+
+
+def _edited(before: Vault, after: Vault) -> frozenset[int]:
+    """The flashcards that are not as they were, or not there any more."""
+    left = {one.number: one for one in drafts(after)}
+    return frozenset(one.number for one in drafts(before) if left.get(one.number) != one)
+
+
 def another_branch(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
     """Export without some documents and with other texts, then as before."""
     chosen = editor.documents(vault)
@@ -878,6 +906,13 @@ SESSIONS: dict[str, Session] = {
     "cut and paste back": cut_and_paste,
     "cut and paste elsewhere": cut_and_paste_elsewhere,
     "another branch and back": another_branch,
+    "cut, reword and paste": _after_a_cut(reword),
+    "cut, touch both and paste": _after_a_cut(touch_both),
+    "cut, ask anew and paste": _after_a_cut(ask_anew),
+    "cut, rewrite with block id": _after_a_cut(reword_with_block_id),
+    "cut, and write others": _after_a_cut(replace_some),
+    "away and back, reworded": _while_away(reword),
+    "away and back, renamed": _while_away(rename_and_reword),
     "reword and undo": reword_and_undo,
     "reword three times": reword_again,
     "five in turn": five_in_turn,

@@ -53,8 +53,8 @@ class Ledger:
     def export(self, pairs: Sequence[Pair]) -> tuple[Guid, ...]:
         """The GUID of each flashcard; they are in vault order."""
         flashcards = [pair.flashcard for pair in pairs]
-        assigned, _ = identity.assign(flashcards, "obs2anki", self.entries)
         today = START + timedelta(days=self.exports)
+        assigned, _ = identity.assign(flashcards, "obs2anki", self.entries, today=today)
         fates = [
             identity.Fate(
                 deck=DeckName("deck"),

@@ -163,6 +163,7 @@ def of(
         [one.key for one in made],
         [one.label.guid for one in made],
         known,
+        clock.today,
     )
     parts, fates = _parts(harvest.yields, recalled, memory.parts, assigned, desk)
     open_ = [m.flashcard for each in harvest.yields if each.path not in recalled for m in each.made]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from functools import cache
 
 import pytest
@@ -74,15 +75,15 @@ def test_documents_that_are_settled_at_once_come_out_as_one_by_one(
     settled: list[int] = []
 
     def every_way(
-        candidates: Candidates, entries: Sequence[Entry], quiet: Settled, known: Known
+        candidates: Candidates, entries: Sequence[Entry], quiet: Settled, known: Known, today: date
     ) -> Matched:
         assert known == NOTHING
         settled.append(len(quiet))
-        result = match(candidates, entries, quiet)
-        assert result == match(candidates, entries)
+        result = match(candidates, entries, quiet, known, today)
+        assert result == match(candidates, entries, today=today)
         paths = {entry.path for entry in quiet.values()}
         rest = {index: entry for index, entry in result[0].items() if index not in quiet}
-        assert match(candidates, entries, {}, Known(set(quiet), paths)) == (rest, result[1])
+        assert match(candidates, entries, {}, Known(set(quiet), paths), today) == (rest, result[1])
         return result
 
     monkeypatch.setattr(assigning, "match", every_way)

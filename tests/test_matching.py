@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from msgspec import structs
@@ -240,3 +240,98 @@ def test_a_cloze_that_is_new_beside_other_flashcards_is_not_called_rewritten() -
     before = "Capital of Norway?;; Oslo\nCapital of Sweden?;; Stockholm\n"
     after = "Capital of Norway?;; Oslo\nThe ==fjords== are deep\n"
     assert told(before, after) == []
+
+
+# ---------------------------------------------------------------- what was away for a moment
+
+
+def returned(before: str, away: str, after: str, days: int) -> list[str | None]:
+    """For each flashcard: the question that had its GUID before it was `away`; None = new.
+
+    The export that missed it was so many days ago.
+    """
+    first = ledger(written.flashcards(before))
+    today = date(2024, 5, 9)
+    then = today - timedelta(days=days)
+    left, rest = written.flashcards(away), written.flashcards(after)
+    assigned, _ = identity.assign(left, "obs2anki", first, today=then)
+    fates = [identity.Fate(DeckName("d"), "", 0, 0) for _ in left]
+    second = identity.remembered(left, assigned, fates, first, then)
+    known = {entry.guid: entry.question for entry in first}
+    assigned, _ = identity.assign(rest, "obs2anki", second, today=today)
+    return [known.get(one.guid) for one in assigned]
+
+
+CELLS = "What holds a cell together?;; Its wall"
+AROUND = "Who found oxygen?;; Priestley\n{}Boiling point at sea level?;; 100 °C\n"
+
+
+@pytest.mark.parametrize(
+    "reworded",
+    [
+        "What keeps a cell together?;; Its wall",
+        "Made of cellulose, in plants;; Its wall",
+        "What holds a cell together?;; The wall around it",
+        "What holds a plant's cell together?;; Its rigid wall",
+    ],
+)
+def test_a_flashcard_that_comes_back_with_other_words_is_the_same(reworded: str) -> None:
+    before, away = AROUND.format(f"{CELLS}\n"), AROUND.format("")
+    after = AROUND.format(f"{reworded}\n")
+    question, *_ = CELLS.split(";;")
+    assert returned(before, away, after, 0)[1] == question
+    assert returned(before, away, after, 1)[1] == question
+
+
+def test_what_left_some_days_ago_comes_back_with_its_words_only() -> None:
+    before, away = AROUND.format(f"{CELLS}\n"), AROUND.format("")
+    question, *_ = CELLS.split(";;")
+    assert returned(before, away, before, 9)[1] == question
+    other = AROUND.format("Made of cellulose, in plants;; Its wall\n")
+    assert returned(before, away, other, 2)[1] is None
+
+
+def test_another_flashcard_where_one_has_just_left_is_new() -> None:
+    before, away = AROUND.format(f"{CELLS}\n"), AROUND.format("")
+    assert returned(before, away, AROUND.format("What is bark?;; Dead cells\n"), 0)[1] is None
+    below = f"{CELLS}\n{OWN}\n\n"
+    other = f"What is bark?;; Dead cells\n{SHARED}\n\n"
+    assert returned(AROUND.format(below), away, AROUND.format(other), 0)[1] is None
+
+
+def test_who_has_several_cut_and_pastes_them_reworded_gets_them_all() -> None:
+    lines = [f"What is the {name} of a cell?;; It {does}\n" for name, does in PARTS.items()]
+    before = AROUND.format("".join(lines))
+    after = before.replace("What is the", "What does the").replace(" of a cell?", " do?")
+    assert returned(before, AROUND.format(""), after, 0) == [
+        flashcard.shown[0].strip() for flashcard in written.flashcards(before)
+    ]
+
+
+PARTS = {"wall": "holds it together", "nucleus": "keeps its genes", "vacuole": "stores water"}
+
+
+def test_a_name_is_known_again_whatever_stands_at_it() -> None:
+    before, after = f"{CELLS} ^wall\n", "Of what is wood?;; Mostly of lignin ^wall\n"
+    question, *_ = CELLS.split(";;")
+    for days, kept in ((1, question), (2, None)):
+        assert (
+            returned(AROUND.format(before), AROUND.format(""), AROUND.format(after), days)[1]
+            == kept
+        )
+
+
+def test_a_document_that_was_away_may_have_another_name() -> None:
+    def cells(path: str, words: str) -> list[Flashcard]:
+        return written.flashcards(
+            f"What {words} a cell?;; Its rigid wall\nWhere {words} water?;; In the vacuole\n", path
+        )
+
+    first = ledger(cells("a.md", "surrounds"))
+    second = identity.remembered([], [], [], first, date(2024, 5, 9))
+    known = [entry.guid for entry in first]
+    after = cells("plants/Cells.md", "is all around")
+    assigned, _ = identity.assign(after, "obs2anki", second, today=date(2024, 5, 9))
+    assert sorted(one.guid for one in assigned) == sorted(known)
+    assigned, _ = identity.assign(after, "obs2anki", second, today=date(2024, 5, 11))
+    assert not {one.guid for one in assigned} & set(known)

@@ -111,6 +111,7 @@ def assign(
     keys: Sequence[Key] = (),
     guids: Sequence[Guid] = (),
     known: Known = NOTHING,
+    today: date = date.max,
 ) -> tuple[list[Assigned], list[Diagnostic]]:
     """A GUID for each flashcard, all different; flashcards in vault order.
 
@@ -119,8 +120,9 @@ def assign(
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
-    never a GUID that the ledger knows. `unseen` are entries of documents that could not be read:
-    nothing takes their GUIDs.
+    never a GUID that the ledger knows. What has left the vault only just, `today` or the day
+    before, may come back with other words. `unseen` are entries of documents that could not be
+    read: nothing takes their GUIDs.
     """
     keys = keys or [key(flashcard) for flashcard in flashcards]
     matched: dict[int, Entry] = {}
@@ -128,7 +130,7 @@ def assign(
     if entries:
         quiet = settled(flashcards, keys, entries, known)
         candidates = _Candidates(flashcards, keys)
-        matched, found = match(candidates, entries, quiet, known)
+        matched, found = match(candidates, entries, quiet, known, today)
     fresh = _Fresh(namespace, {entry.guid for entry in (*entries, *unseen)}, keys, guids)
     assigned: list[Assigned] = []
     for index in _open(flashcards, known):

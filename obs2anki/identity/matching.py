@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from obs2anki.identity.words import Compared, Words
 
 _Item = TypeVar("_Item")
+
+LATELY = timedelta(days=1)
+"""How long ago a flashcard may have left the vault that comes back with other words."""
 
 Texts = tuple[str, str]
 """Digests of a question and of an answer."""
@@ -158,6 +162,8 @@ class _Pools:
     """Unmatched entries that were in the vault at the last run."""
     gone: dict[Guid, _Old]
     """Unmatched entries that had left before."""
+    lately: dict[Guid, _Old]
+    """Those of them that had left only just."""
     new: dict[int, Candidate]
     """Unmatched flashcards, by index."""
     entries: Sequence[Entry]
@@ -292,6 +298,7 @@ class _Pools:
         self.matched[new.index] = old.entry
         self.olds.pop(old.entry.guid, None)
         self.gone.pop(old.entry.guid, None)
+        self.lately.pop(old.entry.guid, None)
         del self.new[new.index]
 
 
@@ -300,11 +307,13 @@ def match(
     entries: Sequence[Entry],
     settled: Settled = MappingProxyType({}),
     known: Known = NOTHING,
+    today: date = date.max,
 ) -> tuple[dict[int, Entry], list[Diagnostic]]:
     """The entry of each flashcard that is known again, by the flashcard's index.
 
-    `settled` is what the first passes would come to anyway, whole documents of it. What is `known`
-    is more of this: the answer lacks it.
+    What has left the vault `today`, or the day before, may come back with other words. `settled`
+    is what the first passes would come to anyway, whole documents of it. What is `known` is more
+    of this: the answer lacks it.
     """
     undecided = set(range(len(candidates))) - known.indices - settled.keys()
     open_ = [candidates[index] for index in sorted(undecided)]
@@ -314,11 +323,16 @@ def match(
         for entry in entries
         if (entry.gone is not None or entry.path not in known.paths) and entry.guid not in done
     ]
-    renamed = _renamed(rest, open_)
+    lately = {e.guid for e in rest if e.gone is not None and e.gone >= today - LATELY}
+    there = known.paths | {entry.path for entry in settled.values()}
+    renamed = _renamed(
+        [e for e in rest if e.gone is None or (e.guid in lately and e.path not in there)], open_
+    )
     olds = _olds(entries, rest, renamed)
     pools = _Pools(
         olds={o.entry.guid: o for o in olds if o.entry.gone is None},
         gone={o.entry.guid: o for o in olds if o.entry.gone is not None},
+        lately={o.entry.guid: o for o in olds if o.entry.guid in lately},
         new={c.index: c for c in open_},
         entries=entries,
         vault=candidates,
@@ -340,30 +354,32 @@ def _olds(
 ) -> list[_Old]:
     """The entries in the order of their documents, with their neighbours of then.
 
-    Only those that are `undecided`; none of them has a neighbour that is not. Documents are in
-    the order in which all entries name them, so that it is the same whatever is decided.
+    Only those that are `undecided`, but everything comes from all entries, so that it is the same
+    whatever is decided.
     """
+    wanted = {entry.guid for entry in undecided}
     paths = {entry.path for entry in undecided}
-    by_path: dict[VaultPath, list[Entry]] = {e.path: [] for e in entries if e.path in paths}
-    for entry in undecided:
-        by_path[entry.path].append(entry)
+    by_path: defaultdict[VaultPath, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.path in paths:
+            by_path[entry.path].append(entry)
     result: list[_Old] = []
     for path, document in by_path.items():
-        live = _in_order([entry for entry in document if entry.gone is None])
-        rest = [entry for entry in document if entry.gone is not None]
-        for order, entry in enumerate([*live, *rest]):
-            inside = order < len(live)
-            result.append(
-                _Old(
-                    entry,
-                    entry.type is FlashcardType.CLOZE,
-                    renamed.get(path, path),
-                    order,
-                    live[order - 1] if inside and order else None,
-                    live[order + 1] if inside and order + 1 < len(live) else None,
-                )
-            )
+        # What has left stood before that which follows its predecessor now.
+        every = _in_order(sorted(document, key=lambda entry: entry.gone is None))
+        live = [entry for entry in every if entry.gone is None]
+        stood = _neighbours(every) | _neighbours(live)
+        for order, entry in enumerate(every):
+            if entry.guid in wanted:
+                is_cloze, here = entry.type is FlashcardType.CLOZE, renamed.get(path, path)
+                result.append(_Old(entry, is_cloze, here, order, *stood[entry.guid]))
     return result
+
+
+def _neighbours(document: Sequence[Entry]) -> dict[Guid, tuple[Entry | None, Entry | None]]:
+    """What stands before and after each entry of a document."""
+    before, after = [None, *document], [*document[1:], None]
+    return {e.guid: (b, a) for e, b, a in zip(document, before, after, strict=False)}
 
 
 def _in_order(document: list[Entry]) -> list[Entry]:
@@ -388,16 +404,16 @@ def _renamed(
 ) -> dict[VaultPath, VaultPath]:
     """Where documents went that are no more, of those that are undecided: old path to new.
 
-    A document was renamed if the new one is new and most of what they share stands nowhere else:
-    flashcards or, where each question was edited as well, half of the answers.
+    `entries` are those that stood there until a moment ago. A document was renamed if the new one
+    is new and most of what they share stands nowhere else: flashcards or, where each question was
+    edited as well, half of the answers.
     """
     now = {candidate.path for candidate in candidates}
-    live = [entry for entry in entries if entry.gone is None]
-    then = Counter(entry.path for entry in live)
+    then = Counter(entry.path for entry in entries)
     left, come = then.keys() - now, now - then.keys()
     if not left or not come:
         return {}
-    old = [entry for entry in live if entry.path in left]
+    old = [entry for entry in entries if entry.path in left]
     new = [candidate for candidate in candidates if candidate.path in come]
     renamed, _ = _gone_to(
         [(e.path, (e.type is FlashcardType.CLOZE, e.digest)) for e in old],
@@ -448,9 +464,13 @@ def _gone_to(
 
 def _same_block_id(pools: _Pools) -> None:
     """Same document and block id: its author named it."""
+    _named_alike(pools, pools.olds)
+
+
+def _named_alike(pools: _Pools, pool: dict[Guid, _Old]) -> None:
     _unique(
         pools,
-        pools.olds,
+        pool,
         lambda o: (o.cloze, o.path, o.entry.block_id) if o.entry.block_id else None,
         lambda c: (c.cloze, c.path, c.block_id) if c.block_id else None,
     )
@@ -466,14 +486,18 @@ def _same_texts(pools: _Pools) -> None:
     )
 
 
-def _same_texts_returned(pools: _Pools) -> None:
-    """Back in its document, after a branch switch or a cut and paste."""
+def _returned(pools: _Pools) -> None:
+    """Back in its document, after a branch switch or a cut and paste.
+
+    It says the same or, if it has left only just, has the same block id.
+    """
     _twins(
         pools,
         pools.gone,
         lambda o: (o.cloze, o.path, o.texts),
         lambda c: (c.cloze, c.path, c.texts),
     )
+    _named_alike(pools, pools.lately)
 
 
 def _same_question(pools: _Pools) -> None:
@@ -530,28 +554,34 @@ def _moved_and_returned(pools: _Pools) -> None:
 
 def _same_question_elsewhere(pools: _Pools) -> None:
     """Moved and answered anew: only a question that stands nowhere twice, then or now."""
-    _unique(
-        pools,
-        pools.olds,
-        lambda o: pools.alone(o.cloze, None, "question", o.entry.question_digest),
-        lambda c: pools.alone(c.cloze, None, "question", c.question_digest),
-    )
+    for pool in (pools.olds, pools.lately):
+        _unique(
+            pools,
+            pool,
+            lambda o: pools.alone(o.cloze, None, "question", o.entry.question_digest),
+            lambda c: pools.alone(c.cloze, None, "question", c.question_digest),
+        )
 
 
 def _reworded(pools: _Pools) -> None:
     """Same document, and much of the text, the reviews or the neighbours are the same.
 
     The best pairs are taken first; a pair that has a rival nearly as good is taken by nobody.
-    What is known then may stand beside what is not, so that there is a second look.
+    What is known then may stand beside what is not, so that there is a second look. What has left
+    only just comes last: who cuts a flashcard, pastes it and rewords it may be seen in between, and
+    so may a program that takes a document away to bring it from another computer.
     """
-    _take_likely(pools)
-    _take_likely(pools)
+    for pool in (pools.olds, pools.lately):
+        _take_likely(pools, pool)
+        _take_likely(pools, pool)
 
 
-def _take_likely(pools: _Pools) -> None:
+def _take_likely(pools: _Pools, pool: Mapping[Guid, _Old]) -> None:
+    if not pool or not pools.new:
+        return
     olds: defaultdict[Hashable, list[_Old]] = defaultdict(list)
     new: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
-    for old in pools.olds.values():
+    for old in pool.values():
         olds[old.cloze, old.path].append(old)
     for candidate in pools.new.values():
         new[candidate.cloze, candidate.path].append(candidate)
@@ -562,7 +592,7 @@ def _take_likely(pools: _Pools) -> None:
 PASSES: tuple[Callable[[_Pools], None], ...] = (
     _same_block_id,
     _same_texts,
-    _same_texts_returned,
+    _returned,
     _answered_anew,
     _moved,
     _moved_and_returned,
