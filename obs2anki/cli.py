@@ -475,7 +475,8 @@ def check(
 
     checked = []
     try:
-        for root, named in checking.by_vault(paths).items():
+        for folder, named in checking.by_vault(paths).items():
+            root = Path(_prefix(folder))  # so that errors name files as findings do
             with _settings_seen_from_here(root), Waiting(sys.stderr):
                 checked.append(checking.check_vault(root, named))
     except settings.SettingsError as error:

@@ -206,7 +206,7 @@ def _header(file: Path, lines: Sequence[str]) -> dict[str, object]:
             if not isinstance(version, int) or version > VERSION:
                 raise Obs2ankiError(
                     f"{file}:{number}: The ledger was written by a newer obs2anki. "
-                    "Update obs2anki: pip install --upgrade obs2anki"
+                    "Update obs2anki: in its clone, git pull, then pip install ."
                 )
             headers[line] = header
     if not headers:

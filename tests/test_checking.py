@@ -164,7 +164,9 @@ def test_a_ledger_that_cannot_be_read_stops_only_the_check_of_a_vault(
     folder: Path, capsys: Capture
 ) -> None:
     written(folder / "v", {"a.md": "Q;; A\n", ".obs2anki/ledger.jsonl": "<<<<<<< HEAD\n"})
-    assert run(["check", "v"], capsys).code == 2
+    done = run(["check", "v"], capsys)
+    assert done.code == 2
+    assert done.err.startswith(f"{Path('v/.obs2anki/ledger.jsonl')}:1: ")
     assert run(["check", "v/a.md"], capsys).code == 0
 
 

@@ -360,7 +360,7 @@ def test_a_broken_line_is_named(kind: str) -> None:
         (f"{LINE}\n", 1, "The ledger lacks its first line"),
         ("", 1, "The ledger lacks its first line"),
         ("\n\n", 1, "The ledger lacks its first line"),
-        (f'{{"obs2anki": 2}}\n{LINE}\n', 1, "written by a newer obs2anki. Update obs2anki: pip"),
+        (f'{{"obs2anki": 2}}\n{LINE}\n', 1, "written by a newer obs2anki. Update obs2anki: in its"),
         (f'{HEADER}\n{{"obs2anki": "2.0"}}\n', 2, "written by a newer obs2anki. Update obs2anki"),
         (f" {HEADER}\n{LINE}\n", 1, "The ledger lacks its first line"),
         (f'{{"vault":"v",{HEADER[1:]}\n{LINE}\n', 1, "The ledger lacks its first line"),
