@@ -686,7 +686,7 @@ def _flashcard(
         None if rules.grammar.folders_as_decks else parts.leading_tag,
         (),  # topics and tags are for `decks.place`
         (),
-        reviews[:cards],
+        reviews[:cards] if cards else reviews,  # those of no card at all are left behind
         document.rtl,
         block.own_line,
     )
@@ -703,7 +703,7 @@ def _reviews(
         code = "O407" if problem.mended else "O402"
         details = (problem.segment, problem.reason)
         found.append(diagnostics.at(code, document.path, line, *details))
-    if len(reviews) > cards and any(r is not None for r in reviews[cards:]):
+    if cards and any(r is not None for r in reviews[cards:]):
         extra = len(reviews) - cards
         found.append(diagnostics.at("O403", document.path, line, len(reviews), cards, extra))
     # A comment that begins a block belonged to what stood above it.

@@ -90,6 +90,7 @@ REMEDIES = {
         "those that open"
     ),
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
+    "no-card": "Number its clozes from 1",
 }
 """What brings them in: a line of obs2anki.toml where one does."""
 

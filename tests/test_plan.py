@@ -241,6 +241,7 @@ def test_a_pattern_that_cannot_be_used_is_told_once() -> None:
         ("#flashcards\n\nQ;; A\n<!--SR:!2024-05-01,12,230-->", "no-separator"),
         ("#flashcards\n\n<!--\nx-->\nQ::A\n<!--SR:!2024-05-01,12,230-->", "comment"),
         ("#flashcards #draft\n\nQ::A\n<!--SR:!2024-05-01,12,230-->", "rule"),
+        ("#flashcards\n\nIn ==0;;x== a\n<!--SR:!2024-05-01,12,230-->", "no-card"),
         ("#flashcards #archive\n\nQ::A\n<!--SR:!2024-05-01,12,230-->", "ignored"),
     ],
 )
@@ -258,6 +259,7 @@ def test_a_review_that_is_left_behind_has_a_cause_a_line_and_a_finding(
     assert [s.path for s in made.skipped] == ["a.md"]
     found = "O401" if cause == "no-separator" else "O406"
     assert (found, line) in written.codes(made.diagnostics)
+    assert "O403" not in {d.code for d in made.diagnostics}  # whose remedy is to remove the review
 
 
 def test_reviews_of_ignored_documents_are_counted() -> None:
