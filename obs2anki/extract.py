@@ -786,8 +786,13 @@ def _block_id(text: str) -> tuple[str, str | None]:
 
 
 def _anchor(text: str) -> str | None:
-    """The block id that ends a text, which showed none, once its callout is cut."""
-    return _block_id(_without_callout(text))[1] if SR_CALLOUT in text else None
+    """The block id that ends a text, where the plugin sees none.
+
+    It stands before a callout, or on a line of its own, as Obsidian has it below lists and tables.
+    """
+    text = _without_callout(text) if SR_CALLOUT in text else text
+    start, _, last = text.rpartition("\n")
+    return _block_id(f" {last}" if start else text)[1] if "^" in last else None
 
 
 def _sides(text: str, block: Block) -> tuple[str, ...]:

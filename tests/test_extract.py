@@ -220,6 +220,25 @@ def test_a_cloze_whose_mark_is_cut_is_a_flashcard_without_a_card(text: str) -> N
     assert "O503" in [code for code, _ in written.codes(found.diagnostics)]
 
 
+@pytest.mark.parametrize(
+    ("text", "plugins", "ours"),
+    [
+        ("Q\n?\nA ^q1", "q1", "q1"),
+        ("Q\n?\n- A\n- B\n^q1", None, "q1"),
+        ("Q\n?\nA\n^q1\n<!--SR:!2024-04-12,14,232-->", None, "q1"),
+        ("Q\n?\nA\n^q1\n> [!sr|card-metadata]\n> <!--SR:!2024-04-12,14,232-->", None, "q1"),
+        ("Q\n?\nA\n2^q1", None, None),
+        ("Q\n?\n^q1\nA", None, None),
+    ],
+)
+def test_a_block_id_on_a_line_of_its_own_is_one_for_links_and_the_ledger(
+    text: str, plugins: str | None, ours: str | None
+) -> None:
+    (flashcard,) = written.flashcards(text)
+    assert (flashcard.block_id, flashcard.anchor) == (plugins, ours)
+    assert ours is None or "^" not in flashcard.shown[1]
+
+
 def test_a_callout_in_the_front_of_a_flashcard_leaves_no_trace() -> None:
     text = "Q\n> [!sr|card-metadata]\n> <!--SR:!2024-04-12,14,232-->\n?\nA"
     (flashcard,) = written.extraction(text).flashcards
