@@ -376,8 +376,9 @@ RULES: dict[str, Rule] = {
     "O902": Rule(
         W_,
         "note of another notetype",
-        "Anki has the note of this flashcard under another notetype, or in another vault's name; it was left alone.",
-        "In Anki, change its notetype back or delete it, and sync again.",
+        "Anki has the note of this flashcard under another notetype or namespace; it was left alone.",
+        "If you changed namespace in obs2anki.toml, write the earlier one there. Else undo the change "
+        "of the notetype in Anki, and sync again.",
     ),
 }
 
