@@ -22,6 +22,7 @@ from anki.collection import Collection
 # The other modules of anki expect that one to be there first.
 from anki.cards import CardId
 from anki.decks import DeckId, FilteredDeckConfig
+from anki.models import NotetypeId
 
 from obs2anki import adoption, build, ledger, syncing, vault
 from obs2anki.build import Request
@@ -486,6 +487,43 @@ def test_where_both_sides_were_edited_nothing_is_lost_unasked(
     again = {Verb.UNCHANGED: 3} if prefer else {Verb.CONFLICT: 1, Verb.UNCHANGED: 2}
     assert done(studied.sync()) == again
     same_but(studied, before)
+
+
+def test_a_note_whose_notetype_was_changed_and_changed_back_can_be_taken_over(
+    studied: Both,
+) -> None:
+    before = studied.standing()
+    with studied.anki() as col:
+        change_notetype(col, "What makes ATP?", "Basic")
+    left = studied.sync()
+    assert [d.code for d in left.diagnostics] == ["O902"]
+    with studied.anki() as col:
+        change_notetype(col, "What makes ATP?", "obs2anki")
+        one = note(col, "What makes ATP?")
+        one["Vault"] = "obs2anki"
+        col.update_note(one)
+    assert done(studied.sync(Wishes(Prefer.VAULT))) == {Verb.UPDATE: 1, Verb.UNCHANGED: 2}
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
+    same_but(studied, before)
+
+
+def change_notetype(col: Collection, front: str, name: str) -> None:
+    """What Anki's Change Notetype does, with fields matched by their names."""
+    one, wanted = note(col, front), col.models.by_name(name)
+    assert wanted is not None
+    info = col.models.change_notetype_info(
+        old_notetype_id=one.mid, new_notetype_id=NotetypeId(wanted["id"])
+    )
+    info.input.note_ids.append(one.id)
+    col.models.change_notetype_of_notes(info.input)
+
+
+def test_an_earlier_namespace_that_is_set_again_finds_its_notes(studied: Both) -> None:
+    toml = studied.vault / "obs2anki.toml"
+    toml.write_text('namespace = "another"\n', "utf-8")
+    assert {d.code for d in studied.sync().diagnostics} == {"O902"}
+    toml.write_text('namespace = "obs2anki"\n', "utf-8")
+    assert done(studied.sync()) == {Verb.UNCHANGED: 3}
 
 
 def test_a_sibling_comes_with_its_scheduling(studied: Both) -> None:
