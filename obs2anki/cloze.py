@@ -11,7 +11,7 @@ them in time linear in the text, with the same choice of match as the plugin's o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -182,8 +182,38 @@ def compile_patterns(patterns: tuple[str, ...]) -> tuple[Patterns, tuple[BadPatt
 
 
 def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
-    import re2
+    """The form of a pattern that finds one kind; raises ValueError, which says what it lacks."""
+    number, hint, outside = _pieces(pattern)
+    groups = _groups(number, hint, kind)
+    literals = [piece for part in outside for piece in part.split("answer", 1)]
+    sequences = None
+    if kind in _SEQUENCE:
+        around = re.split(r"\d+", _unbracketed(number))
+        literals += around
+        sequences = re.compile(f"[{_SEQUENCE_CHARACTERS[kind]}]{re.escape(around[1])}")
+    return _Matcher(
+        _compiled(_expression(number, hint, outside, kind), max(groups.values())),
+        tuple(dict.fromkeys(literal for literal in literals if literal)),
+        sequences,
+        groups["answer"],
+        groups["hint"],
+        groups.get("sequence", 0),
+        _marks(outside, number, hint, kind),
+    )
 
+
+class _Pieces(NamedTuple):
+    """A pattern, taken apart."""
+
+    number: re.Match[str]
+    """The slot of the number."""
+    hint: re.Match[str]
+    """The slot of the hint."""
+    outside: tuple[str, str, str]
+    """What stands before, between and behind the two; one of them holds `answer`."""
+
+
+def _pieces(pattern: str) -> _Pieces:
     number = _slot(pattern, re.compile(r"\d"), "number slot such as [123;;]")
     hint = _slot(pattern, re.compile("hint"), "hint slot such as [;;hint]")
     first, second = sorted((number, hint), key=lambda slot: slot.start())
@@ -194,46 +224,51 @@ def _matcher(pattern: str, kind: ClozeKind) -> _Matcher:
         pattern[first.end() : second.start()],
         pattern[second.end() :],
     )
-    # clozecraft puts the answer's group at the first "answer" of the finished expression.
-    before = next((i for i, part in enumerate(outside) if "answer" in part), None)
-    if before is None:
+    if not any("answer" in part for part in outside):
         raise ValueError('it lacks the word "answer"')
-    sequence = _SEQUENCE.get(kind)
+    return _Pieces(number, hint, outside)
+
+
+def _expression(
+    number: re.Match[str], hint: re.Match[str], outside: Sequence[str], kind: ClozeKind
+) -> str:
+    """The expression that clozecraft makes of a pattern for one kind."""
     inside = {
-        number: _escape(_unbracketed(number)) if sequence else "",
+        number: "",
         hint: "(?:" + _escape(_unbracketed(hint)).replace("hint", _LAZY) + ")?",
     }
-    if sequence:
-        inside[number] = re.sub(r"\d+", lambda _: sequence, inside[number])
+    if sequence := _SEQUENCE.get(kind):
+        inside[number] = re.sub(r"\d+", lambda _: sequence, _escape(_unbracketed(number)))
     parts = [_escape(part) for part in outside]
-    parts[before] = parts[before].replace("answer", _LAZY, 1)
-    expression = parts[0] + inside[first] + parts[1] + inside[second] + parts[2]
-    order = [("answer", pattern.index("answer")), ("hint", hint.start())]
-    order += [("sequence", number.start())] if sequence else []
-    groups = {name: i + 1 for i, (name, _) in enumerate(sorted(order, key=lambda item: item[1]))}
-    literals = [piece for part in outside for piece in part.split("answer", 1)]
-    sequences = None
-    if sequence:
-        around = re.split(r"\d+", _unbracketed(number))
-        literals += around
-        sequences = re.compile(f"[{_SEQUENCE_CHARACTERS[kind]}]{re.escape(around[1])}")
+    holds = next(i for i, part in enumerate(outside) if "answer" in part)
+    parts[holds] = parts[holds].replace("answer", _LAZY, 1)
+    first, second = sorted((number, hint), key=lambda slot: slot.start())
+    return parts[0] + inside[first] + parts[1] + inside[second] + parts[2]
+
+
+def _groups(number: re.Match[str], hint: re.Match[str], kind: ClozeKind) -> Mapping[str, int]:
+    """The numbers of the expression's groups, which stand where the pattern has their words.
+
+    clozecraft puts the answer's group at the first "answer" of the finished expression.
+    """
+    places = {"answer": number.string.index("answer"), "hint": hint.start()}
+    if kind in _SEQUENCE:
+        places["sequence"] = number.start()
+    return {name: i + 1 for i, name in enumerate(sorted(places, key=lambda name: places[name]))}
+
+
+def _compiled(expression: str, groups: int) -> re2._Regexp[str]:
+    import re2
+
     options = re2.Options()
     options.log_errors = False
     try:
         regex = re2.compile(expression, options)
     except re2.error as error:
         raise ValueError("it makes no usable expression") from error
-    if regex.groups < max(groups.values()):
+    if regex.groups < groups:
         raise ValueError("it makes no usable expression")
-    return _Matcher(
-        regex,
-        tuple(dict.fromkeys(literal for literal in literals if literal)),
-        sequences,
-        groups["answer"],
-        groups["hint"],
-        groups.get("sequence", 0),
-        _marks(outside, number, hint, kind),
-    )
+    return regex
 
 
 def _marks(
