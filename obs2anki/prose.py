@@ -79,8 +79,8 @@ def _updates(report: Report, changed: int) -> Iterator[str]:
     if updates:
         some, their = f"{updates:,} of " if updates < changed else "", _their(updates)
         yield _filled(
-            f"Anki will update {some}{those}: an import replaces {their} text, tags and spare "
-            "fields, your own edits too."
+            f"Anki will update {some}{those}: an import replaces all {their} fields and tags, "
+            "your own edits too."
         )
         return
     if round_.remembers:
@@ -98,8 +98,8 @@ def _updates(report: Report, changed: int) -> Iterator[str]:
         why = "a vault that is read-only takes no ledger, and so a deck never overwrites a note."
     yield _filled(
         f"Anki will update none of them: {why} To take over {those}, choose Update notes: Always "
-        "in Anki's import dialog. That replaces text, tags and spare fields of every note in the "
-        "deck, your own edits too."
+        "in Anki's import dialog. That replaces all fields and tags of every note in the deck, "
+        "your own edits too."
     )
 
 

@@ -163,8 +163,9 @@ def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> No
     told = again(Delivery(3, 2, 2, 1204, written=True, size=5, newer=2))
     assert first_paragraph(told) == [
         "Notes since the last export: 3 added, 2 changed, 2 gone, 1,204 unchanged.",
-        "  Anki will update the 2 changed notes: an import replaces their text, tags and spare",
-        "  fields, your own edits too.",
+        "  Anki will update the 2 changed notes: an import replaces all their fields and tags,"
+        " your",
+        "  own edits too.",
         "  Anki keeps the 2 notes that are gone until you delete them.",
     ]
 
@@ -172,7 +173,7 @@ def test_a_re_export_says_first_what_changed_and_what_anki_does_about_it() -> No
 def test_one_note_is_told_in_the_singular() -> None:
     told = again(Delivery(changed=1, newer=1, gone=1, written=True))
     assert anki_does(told) == (
-        "Anki will update the changed note: an import replaces its text, tags and spare fields, "
+        "Anki will update the changed note: an import replaces all its fields and tags, "
         "your own edits too. Anki keeps the note that is gone until you delete it."
     )
 
@@ -181,8 +182,8 @@ def test_only_notes_with_a_later_time_of_change_are_updated() -> None:
     told = again(Delivery(changed=3, newer=2, written=True))
     assert report.of(told).anki_updates == 2
     assert anki_does(told) == (
-        "Anki will update 2 of the 3 changed notes: an import replaces their text, tags and spare "
-        "fields, your own edits too."
+        "Anki will update 2 of the 3 changed notes: an import replaces all their fields and tags, "
+        "your own edits too."
     )
 
 
@@ -212,7 +213,7 @@ def anki_does(told: Outcome) -> str:
 
 ALWAYS = (
     "To take over the changed note, choose Update notes: Always in Anki's import dialog. That "
-    "replaces text, tags and spare fields of every note in the deck, your own edits too."
+    "replaces all fields and tags of every note in the deck, your own edits too."
 )
 
 
