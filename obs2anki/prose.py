@@ -393,8 +393,7 @@ def line(outcome: Outcome, changed: Sequence[str], seconds: float, first: bool) 
     why = took(changed, seconds)
     match outcome.verdict:
         case Verdict.EMPTY:
-            there = "is left as it is" if outcome.round.deck.exists() else "is not written"
-            return f"{deck} {there}: there is no flashcard in the vault {why}"
+            return f"{deck} is not written: there is no flashcard in the vault {why}"
         case Verdict.WRITTEN if delivery is not None:
             counts = (delivery.added, delivery.changed, delivery.gone)
             if not any(counts):
