@@ -331,7 +331,8 @@ def _in_folder(path: str, pattern: str) -> bool:
 
     parents = path.split("/")[:-1]
     folders = ["/".join(parents[: i + 1]) for i in range(len(parents))]
-    wanted = pattern.strip("/")
+    # What is below a folder is in it anyway, so `Drafts/**` is that folder, too.
+    wanted = pattern.strip("/").removesuffix("/**")
     # In a list of ignored folders these turn a pattern round, or make it a comment.
     if wanted.startswith(("!", "#")):
         wanted = f"\\{wanted}"

@@ -347,6 +347,19 @@ def _names(value: object) -> tuple[str, ...]:
     raise Unfit("a list of texts in quotes, none of them empty")
 
 
+def _paths(value: object) -> tuple[str, ...]:
+    """A list of paths and globs from the vault's root."""
+    return tuple(map(_from_root, _names(value)))
+
+
+def _from_root(path: str) -> str:
+    """A path as the vault writes it; people begin it with `/` or `./` as well."""
+    return _ROOT.sub("", path) or path
+
+
+_ROOT = re.compile(r"^(?:\.?/)+")
+
+
 def _hash_tags(value: object) -> tuple[str, ...]:
     """A list of tags; ours may be written without `#`."""
     return tuple(tag if tag.startswith("#") else f"#{tag}" for tag in _names(value))
@@ -382,7 +395,7 @@ def _codes_by_path(value: object) -> tuple[IgnoreIn, ...]:
 def _codes_in(paths: str, codes: object) -> IgnoreIn:
     """One line of that table."""
     try:
-        return IgnoreIn(_name(paths), _codes(codes))
+        return IgnoreIn(_from_root(_name(paths)), _codes(codes))
     except Unfit as unfit:
         raise Unfit(str(unfit), (paths, *unfit.where)) from None
 
@@ -495,7 +508,7 @@ def _rule(number: int, table: Mapping[str, object]) -> DeckRule:
     tag, folder_, deck = (cast("str | None", table.get(key)) for key in ("tag", "folder", "deck"))
     return DeckRule(
         tag=tag.strip().removeprefix("#") if tag else None,
-        folder=folder_.strip().strip("/") if folder_ else None,
+        folder=_from_root(folder_.strip()).strip("/") if folder_ else None,
         deck=deck.strip() if deck else None,
         skip=bool(table.get("skip")),
     )
@@ -543,12 +556,12 @@ KEYS = (
     Key("grammar.cloze_patterns", _names, ("clozePatterns",), _texts),
     Key("grammar.flashcard_tags", _hash_tags, ("flashcardTags",), _texts),
     Key("grammar.tags_to_ignore", _hash_tags, ("flashcardTagsToIgnore",), _texts),
-    Key("grammar.folders_to_ignore", _names, ("noteFoldersToIgnore",), _texts),
+    Key("grammar.folders_to_ignore", _paths, ("noteFoldersToIgnore",), _texts),
     Key("grammar.folders_as_decks", _flag, ("convertFoldersToDecks",), _flag),
     Key("grammar.mend", _mendings),
     Key("grammar.more_inline"),
     Key("select.reviewed", _flag),
-    Key("select.ignore", _names),
+    Key("select.ignore", _paths),
     Key("decks.keys", _names),
     Key("decks.root", _text),
     Key("decks.strip", _names),

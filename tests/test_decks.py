@@ -100,6 +100,14 @@ def test_a_rule_by_folder_takes_everything_below() -> None:
     assert homes(text, settings, "Languages.md") == ["flashcards"]
 
 
+@pytest.mark.parametrize("folder", ["a/b", "a/b/", "a/b/**", "a/**", "**/b/**", "a/**/b"])
+def test_a_folder_with_two_stars_behind_it_is_that_folder_and_all_below(folder: str) -> None:
+    settings = with_decks(rules=(DeckRule(folder=folder, deck="In"),))
+    assert homes("#flashcards\nQ;; A", settings, "a/b/x.md") == ["In"]
+    assert homes("#flashcards\nQ;; A", settings, "a/b/c/x.md") == ["In"]
+    assert homes("#flashcards\nQ;; A", settings, "ab/x.md") == ["flashcards"]
+
+
 @pytest.mark.parametrize("pattern", ["{1..100000}", "{a,b}" * 12, "{" * 5000 + "}" * 5000])
 def test_a_folder_with_braces_for_a_thousand_names_and_more_is_no_bug(pattern: str) -> None:
     settings = with_decks(rules=(DeckRule(folder=pattern, deck="D"),))

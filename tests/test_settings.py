@@ -384,6 +384,27 @@ def test_the_folder_of_templates_is_read(content: str, folder: str | None) -> No
     assert settings.template_folder(content, "templates.json") == folder
 
 
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [("/Drafts/", "Drafts/"), ("./Drafts/**", "Drafts/**"), ("//a", "a"), ("../a", "../a")],
+)
+def test_a_path_may_begin_at_the_root(written: str, means: str) -> None:
+    quoted = json.dumps(written)
+    read = ours(
+        f"[select]\nignore = [{quoted}]\n[grammar]\nfolders_to_ignore = [{quoted}]\n"
+        f'[check.ignore_in]\n{quoted} = ["O301"]\n'
+        f"[[decks.rules]]\nfolder = {quoted}\nskip = true\n"
+    )
+    assert read.select.ignore == read.grammar.folders_to_ignore == (means,)
+    assert [one.paths for one in read.check.ignore_in] == [means]
+    assert [one.folder for one in read.decks.rules] == [means.strip("/")]
+
+
+@pytest.mark.parametrize("written", ["/", "./"])
+def test_the_root_alone_leaves_out_nothing(written: str) -> None:
+    assert ours(f'[select]\nignore = ["{written}"]').select.ignore == (written,)
+
+
 def test_a_setting_that_no_file_may_set_is_unknown_in_ours() -> None:
     assert "There is no setting maximum_interval" in complaint("maximum_interval = 5")
 
