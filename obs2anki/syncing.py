@@ -326,7 +326,7 @@ def text(synced: Synced, wording: Wording) -> Iterator[str]:
         yield ""
     for change in synced.changes.changed:
         yield from _conflict(change, wording)
-    yield _ENDED[synced.ending].format(_counted(synced.changes) or "nothing to do")
+    yield _ended(synced)
     if synced.applied.backup:
         yield f"Backup: {harmless(synced.applied.backup)}"
     for place, why in synced.applied.refused:
@@ -363,6 +363,27 @@ _ENDED = {
 }
 
 
+def _ended(synced: Synced) -> str:
+    """How it ended, and how many notes each thing was done to."""
+    alone = _left_alone(synced)
+    told = (_counted(synced.changes), f"{alone:,} left alone" if alone else "")
+    counted = ", ".join(part for part in told if part) or "nothing to do"
+    if synced.ending is Ending.UNCHANGED and _differs(synced):
+        return f"Anki was left as it is: {counted}."
+    return _ENDED[synced.ending].format(counted)
+
+
+def _left_alone(synced: Synced) -> int:
+    """How many notes are none that a sync may write."""
+    return sum(found.code == "O902" for found in synced.diagnostics)
+
+
+def _differs(synced: Synced) -> bool:
+    """Whether Anki has other text than the vault, until the user decides."""
+    conflicts = any(change.conflicts for change in synced.changes.changed)
+    return conflicts or _left_alone(synced) > 0
+
+
 def line(synced: Synced, changed: Sequence[str], seconds: float, first: bool) -> str | None:
     """One line on a sync among many; None where it did nothing worth a word.
 
@@ -382,7 +403,8 @@ def line(synced: Synced, changed: Sequence[str], seconds: float, first: bool) ->
             )
         case Ending.WRITTEN:
             return f"Anki: {told or 'no card differs, but what obs2anki keeps in it does'} {why}"
-    return f"Anki follows the vault already {why}" if first else None
+    follows = "is left as it is" if _differs(synced) else "follows the vault already"
+    return f"Anki {follows} {why}" if first else None
 
 
 HEAD = ("What", "Place", "Deck", "Question")

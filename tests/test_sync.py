@@ -34,6 +34,7 @@ from obs2anki.destinations.open_collection import OpenCollection
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import Wishes
 from obs2anki.syncing import Ending, Terms
+from obs2anki.wording import Wording
 from tests import anki_collection, synced
 from tests.anki_collection import answer_again, answer_good, bring
 from tests.commands import PLUGIN, run
@@ -463,6 +464,11 @@ def test_a_template_of_ours_that_the_user_made_ask_always_is_the_users(studied: 
     same_but(studied, before)
 
 
+def last_line(result: syncing.Synced) -> str:
+    """The last of what people are told."""
+    return list(syncing.text(result, Wording("vault/", "vault")))[-1]
+
+
 @pytest.mark.parametrize(
     ("prefer", "kept"), [(None, "mine"), (Prefer.ANKI, "mine"), (Prefer.VAULT, "two")]
 )
@@ -480,6 +486,8 @@ def test_where_both_sides_were_edited_nothing_is_lost_unasked(
     assert done(result) == {Verb.CONFLICT: 1, Verb.UNCHANGED: 2}
     assert result.ending is Ending.UNCHANGED
     assert [d.code for d in result.diagnostics] == ["O901"]
+    assert last_line(result) == "Anki was left as it is: 1 in conflict, 2 unchanged."
+    assert syncing.line(result, (), 0.5, first=True) == "Anki is left as it is (0.50 s)"
     settled = studied.sync(Wishes(prefer))
     assert (settled.ending is Ending.WRITTEN) is (prefer is not None)
     with studied.anki() as col:
@@ -497,6 +505,7 @@ def test_a_note_whose_notetype_was_changed_and_changed_back_can_be_taken_over(
         change_notetype(col, "What makes ATP?", "Basic")
     left = studied.sync()
     assert [d.code for d in left.diagnostics] == ["O902"]
+    assert last_line(left) == "Anki was left as it is: 2 unchanged, 1 left alone."
     with studied.anki() as col:
         change_notetype(col, "What makes ATP?", "obs2anki")
         one = note(col, "What makes ATP?")
