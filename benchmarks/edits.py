@@ -787,6 +787,12 @@ def cut_and_paste_elsewhere(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
     return gone, tuple(documents)
 
 
+def delete_then_add(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+    """Delete flashcards, export, and write new ones, which often look like them."""
+    fewer = delete(vault, editor)
+    return fewer, add(fewer, editor)
+
+
 def _after_a_cut(edit: Edit) -> Session:
     """Export without the flashcards that an edit changes, and then with them as it leaves them."""
 
@@ -911,6 +917,7 @@ SESSIONS: dict[str, Session] = {
     "cut, ask anew and paste": _after_a_cut(ask_anew),
     "cut, rewrite with block id": _after_a_cut(reword_with_block_id),
     "cut, and write others": _after_a_cut(replace_some),
+    "delete, then add": delete_then_add,
     "away and back, reworded": _while_away(reword),
     "away and back, renamed": _while_away(rename_and_reword),
     "reword and undo": reword_and_undo,

@@ -120,9 +120,9 @@ def assign(
 
     What `entries` remember keeps its GUID. Of several new flashcards with one question the first
     has the question alone, the next question and answer, exact duplicates also path and count;
-    never a GUID that the ledger knows. What has left the vault only just, `today` or the day
-    before, may come back with other words. `unseen` are entries of documents that could not be
-    read: nothing takes their GUIDs.
+    never a GUID that the ledger knows. What has left the vault lately, as seen from `today`, may
+    come back with other words. `unseen` are entries of documents that could not be read: nothing
+    takes their GUIDs.
     """
     keys = keys or [key(flashcard) for flashcard in flashcards]
     matched: dict[int, Entry] = {}

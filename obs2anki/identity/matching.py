@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
-LATELY = timedelta(days=1)
+LATELY = timedelta(days=7)
 """How long ago a flashcard may have left the vault that comes back with other words."""
 
 Texts = tuple[str, str]
@@ -163,7 +163,7 @@ class _Pools:
     gone: dict[Guid, _Old]
     """Unmatched entries that had left before."""
     lately: dict[Guid, _Old]
-    """Those of them that had left only just."""
+    """Those of them that had left lately."""
     new: dict[int, Candidate]
     """Unmatched flashcards, by index."""
     entries: Sequence[Entry]
@@ -311,7 +311,7 @@ def match(
 ) -> tuple[dict[int, Entry], list[Diagnostic]]:
     """The entry of each flashcard that is known again, by the flashcard's index.
 
-    What has left the vault `today`, or the day before, may come back with other words. `settled`
+    What has left the vault lately, as seen from `today`, may come back with other words. `settled`
     is what the first passes would come to anyway, whole documents of it. What is `known` is more
     of this: the answer lacks it.
     """
@@ -489,7 +489,7 @@ def _same_texts(pools: _Pools) -> None:
 def _returned(pools: _Pools) -> None:
     """Back in its document, after a branch switch or a cut and paste.
 
-    It says the same or, if it has left only just, has the same block id.
+    It says the same or, if it has left lately, has the same block id.
     """
     _twins(
         pools,
@@ -568,7 +568,7 @@ def _reworded(pools: _Pools) -> None:
 
     The best pairs are taken first; a pair that has a rival nearly as good is taken by nobody.
     What is known then may stand beside what is not, so that there is a second look. What has left
-    only just comes last: who cuts a flashcard, pastes it and rewords it may be seen in between, and
+    lately comes last: who cuts a flashcard, pastes it and rewords it may be seen in between, and
     so may a program that takes a document away to bring it from another computer.
     """
     for pool in (pools.olds, pools.lately):
