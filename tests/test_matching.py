@@ -335,3 +335,27 @@ def test_a_document_that_was_away_may_have_another_name() -> None:
     assert sorted(one.guid for one in assigned) == sorted(known)
     assigned, _ = identity.assign(after, "obs2anki", second, today=date(2024, 5, 17))
     assert not {one.guid for one in assigned} & set(known)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ("`gi`;; focus the first box", "`gi`;; jump to the last insert", False),
+        ("`gi`;; focus the first box", "`gi`;; focus the first box of text", True),
+        ("What does `gi` do?;; focus the first box", "What does `gi` do?;; jump back", True),
+    ],
+)
+@pytest.mark.parametrize("days", [None, 0])
+def test_a_question_elsewhere_says_enough_or_keeps_its_answer(
+    before: str, after: str, kept: bool, days: int | None
+) -> None:
+    entries = ledger(written.flashcards(f"x;; y\n{before}\n", "a.md"))
+    today = date(2024, 5, 9)
+    if days is not None:
+        rest = written.flashcards("x;; y\n", "a.md")
+        assigned, _ = identity.assign(rest, "obs2anki", entries, today=today)
+        fates = [identity.Fate(DeckName("d"), "", 0, 0)]
+        entries = identity.remembered(rest, assigned, fates, entries, today)
+    moved = [*written.flashcards("x;; y\n", "a.md"), *written.flashcards(f"{after}\n", "b.md")]
+    (_, last), _ = identity.assign(moved, "obs2anki", entries, today=today)
+    assert (last.guid in {entry.guid for entry in entries}) is kept

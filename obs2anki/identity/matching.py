@@ -553,14 +553,26 @@ def _moved_and_returned(pools: _Pools) -> None:
 
 
 def _same_question_elsewhere(pools: _Pools) -> None:
-    """Moved and answered anew: only a question that stands nowhere twice, then or now."""
+    """Moved and answered anew: only a question that stands nowhere twice, then or now.
+
+    One that says little (`Why?`, the name of a key) needs much of its answer as well.
+    """
     for pool in (pools.olds, pools.lately):
-        _unique(
+        for group, rivals in _alike(
             pools,
             pool,
             lambda o: pools.alone(o.cloze, None, "question", o.entry.question_digest),
             lambda c: pools.alone(c.cloze, None, "question", c.question_digest),
-        )
+        ):
+            (old, *others), (new,) = group, rivals
+            if others:
+                continue  # of what had left there may be several
+            if _says_enough(new.question) or _keeps_its_answer(pools, old, new):
+                pools.pair(old, new)
+
+
+def _keeps_its_answer(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    return pools.words.compared(old.entry.answer, new.answer).kept > _MOST_WORDS
 
 
 def _reworded(pools: _Pools) -> None:
