@@ -359,3 +359,25 @@ def test_a_question_elsewhere_says_enough_or_keeps_its_answer(
     moved = [*written.flashcards("x;; y\n", "a.md"), *written.flashcards(f"{after}\n", "b.md")]
     (_, last), _ = identity.assign(moved, "obs2anki", entries, today=today)
     assert (last.guid in {entry.guid for entry in entries}) is kept
+
+
+@pytest.mark.parametrize("mark", [f"\n{OWN}", " ^wall"])
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_twins_that_were_away_the_one_without_a_mark_has_none(
+    mark: str, first: bool
+) -> None:
+    both = [f"{CELLS}{mark}\n\n", f"{CELLS}\n\n"]
+    above, below = both if first else both[::-1]
+    rest = f"x;; y\n{SHARED}\n\n"
+    entries = ledger(written.flashcards(f"{above}{rest}{below}"))
+    today = date(2024, 5, 9)
+    left = written.flashcards(rest)
+    assigned, _ = identity.assign(left, "obs2anki", entries, today=today)
+    fates = [identity.Fate(DeckName("d"), "", 0, 0)]
+    away = identity.remembered(left, assigned, fates, entries, today)
+    for one in both:
+        back = written.flashcards(f"{rest}{one}")
+        (_, last), _ = identity.assign(back, "obs2anki", away, today=today)
+        assert last.entry is not None
+        had = bool(last.entry.reviews) or last.entry.block_id is not None
+        assert had is (mark in one)

@@ -489,15 +489,15 @@ def _same_texts(pools: _Pools) -> None:
 def _returned(pools: _Pools) -> None:
     """Back in its document, after a branch switch or a cut and paste.
 
-    It says the same or, if it has left lately, has the same block id.
+    By its block id, if it has left lately, or by what it says.
     """
+    _named_alike(pools, pools.lately)
     _twins(
         pools,
         pools.gone,
         lambda o: (o.cloze, o.path, o.texts),
         lambda c: (c.cloze, c.path, c.texts),
     )
-    _named_alike(pools, pools.lately)
 
 
 def _same_question(pools: _Pools) -> None:
@@ -726,10 +726,15 @@ _CROWD = 40_000
 def _circumstances(pools: _Pools, old: _Old, new: Candidate) -> float:
     """How well what stands around two equal flashcards agrees."""
     score = 0.0
-    if old.entry.block_id is not None:
-        score += 50 if old.entry.block_id == new.block_id else 0
-    if old.entry.reviews:
-        score += 40 if old.entry.reviews == new.reviews else 0
+    # Who has neither is rather the twin that had neither; few take them away.
+    if old.entry.block_id == new.block_id:
+        score += 50
+    elif old.entry.block_id is not None:
+        score -= 50
+    if old.entry.reviews == new.reviews:
+        score += 40
+    elif _lost_reviews(pools, old, new):
+        score -= 40
     score += 20 * pools.beside(old, new) + 25 * pools.between(old, new)
     score += 5 if old.entry.context_digest == new.context_digest else 0
     return score
