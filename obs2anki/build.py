@@ -287,7 +287,7 @@ def export(round_: Round) -> Outcome:
         delivery = package.deliver(round_.plan)
     except Exception:
         if announced and round_.ledger is not None:
-            ledger.withdraw(round_.ledger)
+            ledger.withdraw(round_.ledger, round_.known)
         raise
     # Only now: a ledger must never know of what was not delivered.
     remembered = remember(round_, announced)

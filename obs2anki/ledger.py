@@ -398,10 +398,17 @@ def announce(file: Path, ledger: Ledger, root: Path) -> bytes | None:
     return _digest(content)
 
 
-def withdraw(file: Path) -> None:
-    """Take back what was announced: nothing came of it."""
-    with suppress(OSError):
-        _next(file).unlink(missing_ok=True)
+def withdraw(file: Path, known: Ledger | None) -> None:
+    """Take back what was announced: nothing came of it.
+
+    `known` is what `read` answered before that: what an earlier run has announced and never saved
+    is part of it, and stays announced. Where that cannot be written, all of it does.
+    """
+    with suppress(OSError, Obs2ankiError):
+        if known is None or known == _read(file):
+            _next(file).unlink(missing_ok=True)
+        else:
+            _replace(file, content_of(known), _next(file))
 
 
 def save(

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from obs2anki import build, settings
 from obs2anki.build import Request, Verdict
 from obs2anki.clock import MachineZone, reading, zone_of
-from obs2anki.data import CardState, VaultPath
+from obs2anki.data import CardState, Delivery, VaultPath
+from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.settings import Settings
 from tests.commands import OCEANS, PLUGIN, held, oceans, tagged, vault
@@ -318,6 +319,36 @@ def test_what_is_reworded_after_an_export_that_was_killed_is_known_again(
         ".gitattributes",
         "ledger.jsonl",
     ]
+
+
+@pytest.mark.parametrize("older", ["", "What does a kidney make?;; Urine\n"])
+def test_what_a_killed_export_has_delivered_outlives_one_that_fails(
+    older: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, deck = tmp_path / "v", tmp_path / "deck.apkg"
+
+    def exported(whose: str) -> list[str]:
+        question = f"What does the liver of a {whose} make?;; Bile\n" if whose else ""
+        vault(root, {"a.md": f"#flashcards\n\n{older}\n{question}"})
+        return [n.guid for n in build.run(Request(root, deck), build.export).round.plan.notes]
+
+    def end(*_: object) -> bool:
+        raise Killed
+
+    def fail(*_: object) -> Delivery:
+        raise Obs2ankiError("There is no room.")
+
+    if older:
+        exported("")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(build, "remember", end)
+        exported("man")
+    first, word = [note.guid for note in prepared(root).plan.notes], held(root / ".obs2anki")
+    with monkeypatch.context() as patch, pytest.raises(Obs2ankiError):
+        patch.setattr(Package, "deliver", fail)
+        exported("woman")
+    assert held(root / ".obs2anki") == word
+    assert exported("cat") == first
 
 
 def test_flashcards_of_a_document_that_cannot_be_read_have_not_left(tmp_path: Path) -> None:
