@@ -286,7 +286,8 @@ def export(
         deed = build.strictly(deed)
 
     def done(round_: build.Round) -> tuple[build.Outcome, list[str]]:
-        return deed(round_), rest.left(round_) if rest is not None else []
+        outcome = deed(round_)
+        return outcome, rest.left(outcome) if rest is not None else []
 
     with _settings_seen_from_here(vault), Waiting(sys.stderr) as waiting:
         outcome, left = build.run(request, done, waiting.watch, memory=memory)

@@ -9,7 +9,7 @@ Lines and columns are 1-based; a *document* is a Markdown file, a *note* is alwa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -485,3 +485,5 @@ class Delivery:
     """Notes that the destination had not been given before."""
     newer: int = 0
     """Those of the changed notes whose time of change is later: Anki's import updates no other."""
+    digest: str = field(default="", compare=False)
+    """SHA-256 of the file that was written or found to hold it; empty = that is not known."""

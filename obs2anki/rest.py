@@ -22,7 +22,7 @@ from obs2anki.clock import offsets, reading, zone_of
 from obs2anki.request import Request, deck_of, place_of_ledger
 
 if TYPE_CHECKING:
-    from obs2anki.build import Outcome, Round
+    from obs2anki.build import Outcome
 
 NOTE = "rest"
 """Where the cache keeps it."""
@@ -85,14 +85,16 @@ class Rest:
             mark, state, out, err = json.loads(kept)
         except (ValueError, TypeError):
             return None
-        if mark != self.mark or state != self._state():
+        if mark != self.mark or state != self._state(cache.digest_of_file(self.deck)):
             return None
         return Said(str(out), str(err))
 
-    def left(self, round_: Round) -> list[str]:
-        """The state in which a round leaves deck and ledger, asked while it has them to itself."""
-        known = round_.memory.ledger.ledger
-        return self._state("" if known is None else known.content.hex())
+    def left(self, outcome: Outcome) -> list[str]:
+        """The state in which a round leaves deck and ledger, asked while it has the latter."""
+        known, delivery = outcome.round.memory.ledger.ledger, outcome.delivery
+        # Who has another ledger, or none, may have replaced the deck by now.
+        deck = "" if delivery is None else delivery.digest
+        return self._state(deck, "" if known is None else known.content.hex())
 
     def keep(self, outcome: Outcome, left: list[str], saying: Callable[[Outcome], Said]) -> None:
         """Have the next export say what it will find, if it is known by now.
@@ -105,9 +107,8 @@ class Rest:
         told = saying(again)
         self.store.keep_note(NOTE, json.dumps((self.mark, left, told.out, told.err)))
 
-    def _state(self, saved: str = "") -> list[str]:
-        """What deck and ledger hold; `saved` is the ledger's digest, if this run knows it."""
-        deck = cache.digest_of_file(self.deck)
+    def _state(self, deck: str, saved: str = "") -> list[str]:
+        """What deck and ledger hold, by digests; `saved` is the ledger's, if this run knows it."""
         if self.ledger is None:
             return [deck]
         return [deck, saved or cache.digest_of_file(self.ledger)]

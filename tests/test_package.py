@@ -545,6 +545,15 @@ def test_two_exports_at_once_leave_one_whole_deck(tmp_path: Path) -> None:
     assert rows(tmp_path / "deck.apkg", "SELECT count() FROM notes")[0] in [(301,), (601,)]
 
 
+def test_a_deck_that_is_taken_away_at_once_was_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "settle", lambda folder: (folder / "deck.apkg").unlink())
+    delivery = Package(tmp_path / "deck.apkg").deliver(some())
+    assert delivery.written and delivery.size > 0
+    assert held(tmp_path) == {}
+
+
 # ---------------------------------------------------------------- what killed runs have left
 
 LEFT = ".obs2anki-0123456789abcdef.tmp"

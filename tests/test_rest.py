@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from obs2anki import build, ledger, rest, vault
+from obs2anki.destinations import package
+from obs2anki.destinations.package import Package
 from obs2anki.rest import Rest
 from tests import commands
 from tests.commands import Ended, child, ended, run
@@ -205,6 +207,35 @@ def test_what_comes_between_an_export_and_its_last_word_ends_the_rest(
     run(arguments, capsys)
     assert prepared == ["v"]
     assert deck.read_bytes() != other
+
+
+@pytest.mark.parametrize("late", [package._put, Package.deliver])
+def test_a_deck_that_another_run_replaces_meanwhile_is_not_taken_for_ones_own(
+    late: Callable[..., object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.md").write_text("#flashcards\n\nq;; a\n<!--SR:!2024-04-12,1,232-->")
+    arguments, deck = ["export", "v", "-o", "deck.apkg"], tmp_path / "deck.apkg"
+    run([*arguments, "--stateless", "--no-scheduling"], capsys)
+    other = deck.read_bytes()
+    deck.unlink()
+
+    def then_replace(*given: object) -> object:
+        done = late(*given)
+        deck.write_bytes(other)
+        return done
+
+    with monkeypatch.context() as meanwhile:
+        where = package if late is package._put else Package
+        meanwhile.setattr(where, late.__name__, then_replace)
+        run(arguments, capsys)
+    assert deck.read_bytes() == other
+    for _ in range(2):
+        run(arguments, capsys)
+        assert deck.read_bytes() != other
 
 
 def _loaded(arguments: list[str], folder: Path) -> tuple[Ended, set[str]]:

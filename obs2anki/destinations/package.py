@@ -25,6 +25,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -90,21 +91,22 @@ class Package:
             there = _there(self.path, self.memory)
             _clear(_target(self.path).parent)
             filled = Filled() if self.filled is None else self.filled
-            if there is not None and there == filled.contents_of(plan):
-                return Delivery(unchanged=len(plan.notes), size=self.path.stat().st_size)
+            if there is not None and there.contents == filled.contents_of(plan):
+                return there.named(Delivery(unchanged=len(plan.notes)))
             with closing(anki2.database(plan, filled)) as connection:
                 wanted = connection.contents(_sizes(plan.media))
                 filled.keep(plan, wanted)
-                delivery = _first(plan) if there is None else _difference(there, wanted)
-                if delivery.written:
-                    _put(self.path, connection, plan.media)
-                    self._keep(wanted)
-            return replace(delivery, size=self.path.stat().st_size)
+                delivery = _first(plan) if there is None else _difference(there.contents, wanted)
+                if there is None or delivery.written:
+                    there = _put(self.path, connection, plan.media, wanted)
+                    self._keep(there)
+            return there.named(delivery)
 
-    def _keep(self, held: Contents) -> None:
-        """Keep in mind what the package holds now."""
+    def _keep(self, put: _Package) -> None:
+        """Keep in mind what a package holds."""
         if self.memory is not None:
-            told = (_digest_of(self.path), held.notes, held.cards, held.frame, held.media)
+            held = put.contents
+            told = (put.digest, held.notes, held.cards, held.frame, held.media)
             self.memory.keep_note(HELD, msgspec.json.encode(told).decode())
 
     def compare(self, plan: Plan, *, ignore_mod: bool = False) -> Delivery:
@@ -114,12 +116,13 @@ class Package:
         ledger nobody knows that time. Raises what `deliver` raises.
         """
         with _sentences(self.path):
-            there = _there(self.path, self.memory)
+            found = _there(self.path, self.memory)
+            there = None if found is None else found.contents
             wanted = anki2.contents(plan, _sizes(plan.media))
             if ignore_mod:
                 there, wanted = there and there.without_mod(), wanted.without_mod()
-            size = self.path.stat().st_size if there is not None else 0
-            return replace(_difference(there, wanted), size=size)
+            delivery = _difference(there, wanted)
+            return delivery if found is None else found.named(delivery)
 
 
 # ---------------------------------------------------------------- what a package holds
@@ -131,20 +134,33 @@ HELD = "deck"
 _HELD = msgspec.json.Decoder(tuple[str, dict[Guid, tuple[int, str]], str, str, dict[str, int]])
 
 
-def _kept(memory: Memory, path: Path) -> Contents | None:
-    """What the package at `path` holds, if it is the one that was written last."""
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """A package as it was written or read, whatever lies at its path by now."""
+
+    contents: Contents
+    digest: str
+    """Of the file; empty = nobody keeps it in mind."""
+    size: int
+    """Of the file, in bytes."""
+
+    def named(self, delivery: Delivery) -> Delivery:
+        """A delivery that says which file it speaks of."""
+        return replace(delivery, size=self.size, digest=self.digest)
+
+
+def _kept(memory: Memory, wanted: str) -> Contents | None:
+    """What the package with this digest holds, if it is the one that was written last."""
     try:
         digest, notes, cards, frame, media = _HELD.decode(memory.note(HELD))
     except msgspec.MsgspecError:
         return None
-    if digest != _digest_of(path):
-        return None
-    return Contents(notes, cards, frame, media)
+    return Contents(notes, cards, frame, media) if digest == wanted else None
 
 
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest_of(file: BufferedReader | BufferedRandom) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first(plan: Plan) -> Delivery:
@@ -170,8 +186,8 @@ def _difference(there: Contents | None, wanted: Contents) -> Delivery:
     )
 
 
-def _there(path: Path, memory: Memory | None) -> Contents | None:
-    """What the package at `path` holds; None if nothing is there.
+def _there(path: Path, memory: Memory | None) -> _Package | None:
+    """The package at `path`; None if nothing is there.
 
     Raises Obs2ankiError for a file that must not be replaced, FileNotFoundError where there is
     no folder for one. A package of ours whose inside is broken holds nothing that can be
@@ -189,10 +205,14 @@ def _there(path: Path, memory: Memory | None) -> Contents | None:
     if not path.is_file():  # a pipe would be waited for without end
         raise _foreign(path, "is no file but a pipe or a device")
     try:
-        with zipfile.ZipFile(path) as package:
+        # Another run may put its own in this place while this one is read.
+        with path.open("rb") as file, zipfile.ZipFile(file) as package:
             _refuse_foreign(path, package.namelist())
-            kept = None if memory is None else _kept(memory, path)
-            return _read(package) if kept is None else kept
+            size, digest, kept = os.fstat(file.fileno()).st_size, "", None
+            if memory is not None:
+                digest = _digest_of(file)
+                kept = _kept(memory, digest)
+            return _Package(_read(package) if kept is None else kept, digest, size)
     except (zipfile.BadZipFile, NotImplementedError):  # of a later version, it says
         raise _foreign(path, "is no Anki package") from None
 
@@ -244,8 +264,13 @@ def _sizes(media: Iterable[Media]) -> dict[str, int]:
 # ---------------------------------------------------------------- writing it
 
 
-def _put(path: Path, collection: anki2.Database, media: Iterable[Media]) -> None:
-    """Write the package aside, then put it in the place of `path` in one step."""
+def _put(
+    path: Path, collection: anki2.Database, media: Iterable[Media], wanted: Contents
+) -> _Package:
+    """Write the package aside, then put it in the place of `path` in one step.
+
+    `wanted` is what it is going to hold.
+    """
     if path.exists() and not os.access(path, os.W_OK):
         raise Obs2ankiError(
             f"{path} is write-protected, so it was not replaced. "
@@ -258,6 +283,8 @@ def _put(path: Path, collection: anki2.Database, media: Iterable[Media]) -> None
             _write(file, collection, media)
             file.flush()
             os.fsync(file.fileno())
+            # From here on another run may replace it at any time, or somebody move it away.
+            put = _Package(wanted, _digest_of(file), os.fstat(file.fileno()).st_size)
             if target.exists():
                 shutil.copymode(target, aside)
             if fcntl is not None:  # while it is open, and so locked
@@ -267,6 +294,7 @@ def _put(path: Path, collection: anki2.Database, media: Iterable[Media]) -> None
         settle(target.parent)
     finally:
         aside.unlink(missing_ok=True)
+    return put
 
 
 _ASIDE = re.compile(r"\.obs2anki-[0-9a-f]{16}\.tmp")
@@ -275,7 +303,7 @@ ABANDONED = 600
 """Seconds without a byte after which nobody writes a file any more, where locks do not say so."""
 
 
-def _aside(folder: Path) -> tuple[Path, IO[bytes]]:
+def _aside(folder: Path) -> tuple[Path, BufferedRandom]:
     """A new file beside a deck, open and locked for as long as it is."""
     while True:
         aside = folder / f".obs2anki-{secrets.token_hex(8)}.tmp"
