@@ -24,6 +24,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
@@ -46,6 +47,11 @@ FORGOTTEN = 60 * 60 * 24 * 30
 def digest(text: str) -> str:
     """A short name for a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def nobodys() -> str:
+    """A name that nothing has, and no other run gives."""
+    return token_hex(16)
 
 
 def digest_of_file(file: Path) -> str:
@@ -138,6 +144,9 @@ SCHEMA = """
 """
 """Large rows: to insert one into a table WITHOUT ROWID takes three times as long."""
 
+FILES = "files"
+"""The name under which it is noted among which files the rows' links were looked up."""
+
 SETTLED = "settled"
 """The name under which it is noted what the rows of that table hold for."""
 
@@ -196,16 +205,19 @@ class Cache:
         changed: Iterable[Row],
         touched: Iterable[tuple[Row, Row]],
         left: Iterable[VaultPath],
-        notes: Mapping[str, str],
+        before: str,
+        after: str,
     ) -> None:
         """Keep what has changed under the key `wanted`, and forget what has left.
 
         `touched` are documents that have another stamp and the same text, before and after; what
-        another run has kept of them meanwhile they leave alone. Where this cannot be kept, or
-        another run is at it, it is not.
+        another run has kept of them meanwhile they leave alone. `after` is what is noted of the
+        files in which links were looked up, if that was `before`; where another run has noted
+        something else meanwhile, rows of both are there, and nothing holds for all. Where this
+        cannot be kept, or another run is at it, it is not.
         """
         with suppress(OSError), self._mending():
-            self._write(wanted, changed, touched, left, notes)
+            self._write(wanted, changed, touched, left, before, after)
 
     @contextmanager
     def _mending(self) -> Iterator[None]:
@@ -222,7 +234,8 @@ class Cache:
         changed: Iterable[Row],
         touched: Iterable[tuple[Row, Row]],
         left: Iterable[VaultPath],
-        notes: Mapping[str, str],
+        before: str,
+        after: str,
     ) -> None:
         if not self.file.exists():
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -231,7 +244,9 @@ class Cache:
             connection.execute("BEGIN IMMEDIATE")
             if _about(connection, "key") != wanted:
                 _begin(connection)
-                notes = {**notes, "key": wanted, "vault": str(self.root)}
+                _note(connection, {"key": wanted, "vault": str(self.root)})
+            elif _about(connection, FILES) not in (before, after):
+                after = nobodys()
             for path in left:
                 connection.execute("DELETE FROM documents WHERE path = ?", (path,))
                 connection.execute("DELETE FROM settled WHERE path = ?", (path,))
@@ -244,7 +259,7 @@ class Cache:
                     "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)", _values(row)
                 )
                 connection.execute("DELETE FROM settled WHERE path = ?", (row.path,))
-            _note(connection, notes)
+            _note(connection, {FILES: after})
 
     def settled(self, wanted: str, mark: str) -> Iterator[SettledRow]:
         """What was decided under `mark`, about documents that are known under the key `wanted`.

@@ -224,7 +224,8 @@ def gathered(
     # Whoever comes after an end in between has to look up again what links name. So has whoever
     # comes after a later round: the cache may lack what is remembered, if it could not be written.
     told = recalled and not known.same_files
-    notes = {} if recalled and known.same_files else {"files": ""}
+    before, after = (memory.files, known.files) if recalled else ("", cache.nobodys())
+    meanwhile = cache.nobodys() if told else after
     memory.files = memory.files if known.same_files else ""
     missing = [path for path in reader.contents.documents if path not in known.paths]
     fresh = _worked(reader, missing)
@@ -236,13 +237,11 @@ def gathered(
             memory.knows(row, one)
             changed.append(row)
             if len(changed) == BATCH:
-                store.write(wanted, changed, (), (), notes)
-                changed = []
+                store.write(wanted, changed, (), (), before, meanwhile)
+                changed, before = [], meanwhile
         result.append(memory.yields[path])
-    if told:
-        notes = {"files": known.files}
     if told or changed or known.touched or known.left:
-        store.write(wanted, changed, known.touched, known.left, notes)
+        store.write(wanted, changed, known.touched, known.left, before, after)
     memory.files = known.files
     return tuple(result)
 
@@ -250,7 +249,7 @@ def gathered(
 def _recall(memory: Memory, reader: Reader, store: Cache, wanted: str) -> None:
     """Remember what an earlier process has left in the cache, and nothing else."""
     memory.rows, memory.yields = {}, {}
-    memory.wanted, memory.files = wanted, store.about("files", wanted)
+    memory.wanted, memory.files = wanted, store.about(cache.FILES, wanted)
     for row in store.read(wanted):
         with suppress(ValueError):
             memory.knows(row, reader.packing.unpacked(row.yielded))

@@ -375,6 +375,21 @@ def test_a_round_that_could_not_be_kept_misleads_no_later_run(
     assert export(root, deck, caches) == held
 
 
+def test_a_list_that_looked_before_another_run_misleads_no_later_one(tmp_path: Path) -> None:
+    root = write(tmp_path / "v", {"a.md": "#flashcards\n\nWho?::![[new]]\n", commands.PLUGIN: "{}"})
+    deck, caches = tmp_path / "deck.apkg", tmp_path / "caches"
+    export(root, deck, caches)
+    write(root, {"a.md": "#flashcards\n\nWhat?::![[new]]\n"})
+
+    def meanwhile(documents: Iterable[VaultPath]) -> Iterator[VaultPath]:
+        yield from documents
+        write(root, {"new.md": "This"})
+        export(root, deck, caches)
+
+    build.prepare(Request(root, cache=caches), meanwhile)  # it does not wait for the ledger
+    assert export(root, deck, caches) == export(root, deck, None)
+
+
 # ---------------------------------------------------------------- the same bytes
 
 
