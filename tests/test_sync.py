@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ from anki.collection import Collection
 # The other modules of anki expect that one to be there first.
 from anki.cards import CardId
 from anki.decks import DeckId, FilteredDeckConfig
+from anki.errors import BackendError, DBError
 from anki.models import NotetypeId
 
 from obs2anki import adoption, build, ledger, syncing, vault
@@ -29,7 +31,7 @@ from obs2anki.build import Request
 from obs2anki.data import Media
 from obs2anki.deeds import ORPHAN_TAG, Prefer, Verb
 from obs2anki.destinations import collection as destination
-from obs2anki.destinations import open_collection, profiles
+from obs2anki.destinations import collection_notes, open_collection, profiles
 from obs2anki.destinations.open_collection import OpenCollection
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.reconcile import Wishes
@@ -37,7 +39,7 @@ from obs2anki.syncing import Ending, Terms
 from obs2anki.wording import Wording
 from tests import anki_collection, synced
 from tests.anki_collection import answer_again, answer_good, bring
-from tests.commands import PLUGIN, run
+from tests.commands import PLUGIN, child, ended, run
 from tests.synced import FIRST, REVIEWED, Both, card, deck, done, fronts, guid, note, rename
 
 Capture = pytest.CaptureFixture[str]
@@ -1134,6 +1136,36 @@ def test_a_log_that_a_crashed_anki_left_is_read_and_never_overwritten(studied: B
     with pytest.raises(Obs2ankiError, match=r"Open the collection in Anki once"):
         studied.sync()
     studied.collection.with_name("collection.anki2-wal").unlink()
+
+
+@pytest.mark.parametrize("more", [-1, 0, 2_000])
+def test_a_full_disk_is_said_and_leaves_the_collection(studied: Both, more: int) -> None:
+    studied.write({"a.md": "\n\n".join(f"{n} and?;;{n**500}" for n in range(150))})
+    before = studied.collection.read_bytes()
+    # No file may grow beyond this: as on a full disk, a write fails half-way.
+    most = len(before) + more
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))"
+    profile = ("--collection", str(studied.profile), "--yes")
+    done = ended(child(["sync", str(studied.vault), *profile], studied.vault.parent, limit))
+    assert (done.code, done.out) == (2, ""), done.err
+    assert "it is as it was. Look at the room on the disk" in done.err
+    assert studied.collection.read_bytes() == before
+    assert not list(studied.profile.glob(".obs2anki*"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        DBError('DbError { info: "SqliteFailure(Error { code: DiskFull, extended_code: 13 }, '
+                'Some(\\"database or disk is full\\"))", kind: Other }', None, None, None),
+        BackendError("No space left on device (os error 28)", None, None, None),
+        sqlite3.OperationalError("disk I/O error"),
+    ],
+)  # fmt: skip
+def test_what_the_disk_refuses_the_engine_is_said_of_the_disk(said: Exception) -> None:
+    with pytest.raises(OSError) as refused, collection_notes.sentences(Path("collection.anki2")):
+        raise said
+    assert refused.value.strerror is not None and refused.value.strerror in str(said)
 
 
 def test_what_a_killed_run_left_is_cleared_away(studied: Both) -> None:

@@ -175,7 +175,7 @@ class Session:
 
     def read(self, namespace: str) -> Holding:
         """What the collection holds. Raises Obs2ankiError where the engine cannot read it."""
-        with sentences(self.path), _disk(self.path):
+        with _disk(self.path), sentences(self.path):
             return self._opened().read(namespace, _names(_media_folder(self.path)))
 
     def apply(self, changes: Changes, plan: Plan) -> Applied:
@@ -183,7 +183,7 @@ class Session:
 
         Media are added first; of these some may be there that no card names yet.
         """
-        with sentences(self.path), _disk(self.path):
+        with _disk(self.path), sentences(self.path):
             self._refuse_unfinished()
             engine = self._opened()
             backups = self.path.parent / "backups"

@@ -8,7 +8,9 @@ Anki's own engine, which is also what can read the packages of today's Anki.
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -251,13 +253,19 @@ def _of_open(collection: Collection) -> tuple[Stored, ...]:
 
 @contextmanager
 def sentences(path: Path) -> Iterator[None]:
-    """Say what Anki's engine says as a sentence with a remedy."""
+    """Say what Anki's engine says as a sentence with a remedy.
+
+    Raises OSError where it is the disk that refuses.
+    """
     from anki.collection import Collection  # it has to come first  # noqa: F401
     from anki.errors import AnkiException  # isort: skip
 
     try:
         yield
+    except sqlite3.OperationalError as error:
+        raise OSError(errno.EIO, str(error)) from error
     except AnkiException as error:
+        refuse_with_the_disk(error)
         if "FileTooNew" in str(error):
             raise Obs2ankiError(
                 f"{path} was written by a newer Anki than the engine installed here. "
@@ -267,6 +275,19 @@ def sentences(path: Path) -> Iterator[None]:
             f"Anki's engine cannot read {path}: {error}. If Anki opens it, let Anki check it "
             "(Tools > Check Database), then run this again."
         ) from error
+
+
+_OF_THE_DISK = re.compile(
+    r"database or disk is full|disk I/O error|[^:\"]+(?= \(os error (?:5|27|28|30|39|69|112|122)\))"
+)
+"""What Anki's engine says, among other things, where a disk is full or takes nothing; by number,
+as every system says it in the user's language."""
+
+
+def refuse_with_the_disk(error: Exception) -> None:
+    """Raise an OSError if this one of the engine's is the disk's."""
+    if found := _OF_THE_DISK.search(str(error)):
+        raise OSError(errno.EIO, found[0].strip()) from error
 
 
 # ---------------------------------------------------------------- rows

@@ -30,7 +30,7 @@ from obs2anki.credentials import Account, Password, Sources
 from obs2anki.data import Plan
 from obs2anki.deeds import Anki, Applied, Changes, Holding
 from obs2anki.destinations.collection import NAME, Collection
-from obs2anki.destinations.collection_notes import has_engine
+from obs2anki.destinations.collection_notes import has_engine, refuse_with_the_disk
 from obs2anki.diagnostics import Obs2ankiError
 
 if TYPE_CHECKING:
@@ -285,6 +285,7 @@ class _Session:
         try:
             engine = Engine(str(path))
         except AnkiException as error:
+            refuse_with_the_disk(error)
             raise Obs2ankiError(
                 f"obs2anki's own copy of the collection, {path}, cannot be opened "
                 f"({_flat(error)}). Update Anki's engine: pip install --upgrade anki. If that "
@@ -395,6 +396,7 @@ class _Session:
                 ) from error
             raise Obs2ankiError(_of_sync(engine, error, place)) from error
         except BackendError as error:
+            refuse_with_the_disk(error)
             raise Obs2ankiError(
                 f"The sync with {place} failed ({_flat(error)}). Run this again; if that does "
                 f"not help, remove the folder {self.folder}, and the collection is downloaded "
