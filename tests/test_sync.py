@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from anki.collection import Collection
@@ -1136,6 +1137,30 @@ def test_a_log_that_a_crashed_anki_left_is_read_and_never_overwritten(studied: B
     with pytest.raises(Obs2ankiError, match=r"Open the collection in Anki once"):
         studied.sync()
     studied.collection.with_name("collection.anki2-wal").unlink()
+
+
+def test_a_sync_that_comes_between_undoes_nothing(
+    studied: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(studied, vault=studied.vault.with_name("other"))
+    other.write({"o.md": "What is of the other vault?;;This"})
+    (other.vault / "obs2anki.toml").write_text('namespace = "other"\n')
+    studied.write({"a.md": FIRST["a.md"] + "\n\nWhat is late?;;This"})
+    lock = destination._lock
+
+    def late(file: BinaryIO) -> None:
+        monkeypatch.setattr(destination, "_lock", lock)
+        syncing.sync(
+            Request(other.vault),
+            destination.Collection(other.collection).session,
+            Terms(lambda _: True),
+        )
+        lock(file)
+
+    monkeypatch.setattr(destination, "_lock", late)
+    studied.sync()
+    with studied.anki() as col:
+        assert {"What is of the other vault?", "What is late?"} <= set(fronts(col))
 
 
 @pytest.mark.parametrize("more", [-1, 0, 2_000])

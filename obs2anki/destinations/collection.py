@@ -96,23 +96,38 @@ _LOCK_BYTES, _LOCKS = 0x40000000, 512
 @contextmanager
 def _locked(path: Path) -> Iterator[BinaryIO]:
     """The collection, open, and closed to Anki as Anki closes it to others."""
-    try:
-        file = path.open("r+b")
-    except OSError as error:
-        raise Obs2ankiError(
-            f"{path} cannot be opened ({error.strerror or error}). Give yourself the right to "
-            "write it."
-        ) from error
+    file = _opened_and_locked(path)
     with file:
+        yield file
+        # Closing the file gives the lock back.
+
+
+def _opened_and_locked(path: Path) -> BinaryIO:
+    """The file that lies at `path`, open and locked.
+
+    Another sync may have put its own there after it was opened, before it was locked: who worked
+    on the old one would undo all of that sync.
+    """
+    while True:
+        try:
+            file = path.open("r+b")
+        except OSError as error:
+            raise Obs2ankiError(
+                f"{path} cannot be opened ({error.strerror or error}). Give yourself the right to "
+                "write it."
+            ) from error
         try:
             _lock(file)
         except OSError as error:
+            file.close()
             raise Obs2ankiError(
-                f"{path} is open in Anki. Close Anki, and run this again; or sync with the "
-                "Anki that runs: --connect"
+                f"Another obs2anki syncs with {path}, or it is open in Anki. Close Anki, and run "
+                "this again; or sync with the Anki that runs: --connect"
             ) from error
-        yield file
-        # Closing the file gives the lock back.
+        with suppress(FileNotFoundError):  # then it cannot be opened, either
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
 
 
 def _lock(file: BinaryIO) -> None:
