@@ -67,6 +67,23 @@ class Seen:
     """What a change of each would change, by its path as the disk spells it."""
     when: float
     """Seconds of the clock that never goes back."""
+    besides: Mapping[Path, str]
+    """Marks of files that were left out, from before that: who has written them since may have
+    seen more."""
+
+    def holds(self) -> bool:
+        """Whether nobody needs to look again."""
+        soon = time.monotonic() - self.when <= LASTS
+        return soon and all(_mark(file) == then for file, then in self.besides.items())
+
+
+def _mark(file: Path) -> str:
+    """What every replacement of a file changes; empty if there is none."""
+    try:
+        told = file.stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{told.st_mtime_ns} {told.st_size} {told.st_ino}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +343,7 @@ def read(
     """
     _assert_vault(root)
     listing = _Listing(root)
-    if seen is not None and time.monotonic() - seen.when > LASTS:
+    if seen is not None and not seen.holds():
         seen = None
     found, said = listing.everything() if seen is None else (_in_order(seen.files), [])
     _refuse_schedule_data(found)
@@ -425,13 +442,13 @@ def look(root: Path, besides: Iterable[Path]) -> Seen | None:
     `besides` are files whose stamps are left out. None where it cannot be told: a file was
     changed a moment ago, a folder cannot be read, or there are symbolic links.
     """
-    when = time.monotonic()
+    when, before = time.monotonic(), {file: _mark(file) for file in besides}
     listing = _Listing(root)
     listing.walk("", None)
     if listing.links or listing.said or listing.unread:
         return None
     above = os.path.join(os.path.realpath(root), "")  # noqa: PTH118  # it ends in a separator
-    out = {os.path.realpath(file).removeprefix(above).replace(os.sep, "/") for file in besides}
+    out = {os.path.realpath(file).removeprefix(above).replace(os.sep, "/") for file in before}
     stamps: dict[str, str] = {}
     for file in listing.files:
         if file.disk in out:
@@ -440,7 +457,7 @@ def look(root: Path, besides: Iterable[Path]) -> Seen | None:
         if not mark:
             return None
         stamps[file.disk] = mark
-    return Seen(tuple(listing.files), stamps, when)
+    return Seen(tuple(listing.files), stamps, when, before)
 
 
 def marks(seen: Seen) -> str:

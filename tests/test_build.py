@@ -18,11 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obs2anki import build, settings
+from obs2anki import vault as vaults
 from obs2anki.build import Request, Verdict
 from obs2anki.clock import MachineZone, reading, zone_of
 from obs2anki.data import CardState, Delivery, VaultPath
 from obs2anki.destinations.package import Package
 from obs2anki.diagnostics import Obs2ankiError
+from obs2anki.rest import Rest
 from obs2anki.settings import Settings
 from tests.commands import OCEANS, PLUGIN, held, oceans, tagged, vault
 
@@ -349,6 +351,22 @@ def test_what_a_killed_export_has_delivered_outlives_one_that_fails(
         exported("woman")
     assert held(root / ".obs2anki") == word
     assert exported("cat") == first
+
+
+def test_what_another_export_has_seen_since_a_look_has_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vaults, "SETTLED", -1)
+    root, deck = oceans(tmp_path), tmp_path / "deck.apkg"
+    request = Request(root, deck, cache=tmp_path / "caches")
+    build.run(request, build.export)
+    rest = Rest.of(request, ())
+    assert rest is not None and rest.seen is not None
+    vault(root, {"new.md": "Which is the deepest?;; The Pacific"})
+    other = build.run(request, build.export)
+    ours = build.run(request, build.export, memory=build.Memory(seen=rest.seen))
+    assert (ours.verdict, ours.round.plan.left) == (Verdict.UNCHANGED, ())
+    assert ours.round.plan.notes == other.round.plan.notes
 
 
 def test_flashcards_of_a_document_that_cannot_be_read_have_not_left(tmp_path: Path) -> None:
