@@ -2,6 +2,7 @@
 
 One rule, one function, in a tuple for what it is handed; adding a rule is adding a line.
 
+    <<<<<<< HEAD                      O211, for Git could not merge    of a document
     What makes ATP?::                 O301, for the back is empty      of a document's flashcards
     a::b ^id, and c::d ^id            O305, for a link finds only one  of the same
     Templates/Card.md                 O306, for it is a template       of all documents
@@ -19,6 +20,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from obs2anki import diagnostics, markdown
 from obs2anki.data import Diagnostic, Document, Flashcard, FlashcardType, Source, VaultPath
 from obs2anki.settings import Check, Grammar, IgnoreIn, Settings
+
+# ---------------------------------------------------------------- of a document
+
+
+def unresolved_merges(source: Source) -> Iterator[Diagnostic]:
+    """Where Git left its conflict marks; those that begin in a code block are an example.
+
+    The marks are seven characters each, as `git merge-file` writes them.
+    """
+    if _OURS not in source.text:
+        return
+    lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    visible = {number for number, _ in markdown.outside_code(lines, 0)}
+    begun = 0
+    parted = False
+    for number, line in enumerate(lines, 1):
+        if line.startswith(_OURS) and not begun and number in visible:
+            begun, parted = number, False
+        elif line == _BETWEEN:
+            parted = True
+        elif line.startswith(_THEIRS) and begun and parted:
+            yield diagnostics.at("O211", source.path, begun, number)
+            begun = 0
+
+
+_OURS, _BETWEEN, _THEIRS = "<<<<<<< ", "=======", ">>>>>>> "
+
 
 # ---------------------------------------------------------------- of the flashcards of a document
 

@@ -155,6 +155,12 @@ RULES: dict[str, Rule] = {
         "For the plugin a code block begins in this line and ends in line {0}, so nothing between them is a flashcard of its own.",
         "Mend the fence above it: the plugin sees a fence at the very beginning of a line only, and ends a block at the first line that begins with as many marks, whatever follows them.",
     ),
+    "O211": Rule(
+        W_,
+        "unresolved merge",
+        "Git could not merge two versions of this text: from here to line {0} it left both, with its marks.",
+        "Keep what is right, the newer review of each flashcard included, and remove the lines with the marks.",
+    ),
     # -- O3 flashcards
     "O301": Rule(
         W_,

@@ -202,7 +202,8 @@ def _nothing(read: _Read, cause: str, settings: Settings) -> Yield:
     if not meant or not meant.flashcards:
         return nothing
     unread = read.problems or check.unreadable_tag(read.source, read.document, settings.grammar)
-    return structs.replace(nothing, diagnostics=(*nothing.diagnostics, *unread))
+    said = (*nothing.diagnostics, *unread, *check.unresolved_merges(read.source))
+    return structs.replace(nothing, diagnostics=said)
 
 
 def _taken(
@@ -225,7 +226,10 @@ def _taken(
     for one, its, (of_it, found), bench in zip(read, cut, placed, benches, strict=True):
         own = tuple(islice(made, sum([not p.left_out for p in of_it])))
         left_behind = (*_of_flashcards(of_it), *_left_behind(its))
-        checked = check.flashcards([each.flashcard for each in own])
+        checked = (
+            *check.flashcards([each.flashcard for each in own]),
+            *check.unresolved_merges(one.source),
+        )
         yield Yield(
             one.source.path,
             own,

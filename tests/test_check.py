@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -53,6 +55,47 @@ def test_a_side_is_told_to_be_empty_where_it_is_shown_so(side: str) -> None:
 
 def test_a_side_of_a_hundred_thousand_comment_marks_is_read_in_one_pass() -> None:
     assert findings("<!--" * 100_000, "%%" * 100_001) == []
+
+
+# ---------------------------------------------------------------- of a document
+
+
+def merged(tmp_path: Path, style: str) -> str:
+    """What `git merge-file` makes of a review on each side of a text."""
+    versions = ("!2024-05-02,34,252", "!2024-04-12,14,232", "!2024-04-20,22,232")
+    files = [tmp_path / name for name in ("ours", "base", "theirs")]
+    for file, version in zip(files, versions, strict=True):
+        file.write_text(f"# Cells\n\na;; b\n<!--SR:{version}-->\n", "utf-8")
+    command = ["git", "-c", f"merge.conflictStyle={style}", "merge-file", "-p", *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize(("style", "end"), [("merge", 8), ("diff3", 10)])
+def test_what_git_could_not_merge_is_told(tmp_path: Path, style: str, end: int) -> None:
+    text = merged(tmp_path, style)
+    told = list(check.unresolved_merges(source(text)))
+    assert [(d.code, d.line, f"to line {end} " in d.message) for d in told] == [("O211", 4, True)]
+    twice = source(f"{text}\n{text}".replace("\n", "\r\n"))
+    assert [d.line for d in check.unresolved_merges(twice)] == [4, end + 5]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> c\n```\n",
+        "<<<<<<< HEAD\na\n>>>>>>> c\n",
+        "<<<<<<< HEAD\na\n=======\nb\n",
+        "Title\n=======\n\n>>>>>>> quoted deep\n",
+        " <<<<<<< HEAD\na\n=======\nb\n>>>>>>> c\n",
+    ],
+)
+def test_what_only_looks_like_a_merge_is_not_told(text: str) -> None:
+    assert list(check.unresolved_merges(source(text))) == []
+
+
+def test_a_merge_that_begins_a_code_block_in_each_version_is_told() -> None:
+    text = "<<<<<<< HEAD\n```py\n=======\n```python\n>>>>>>> c\n1\n```\n"
+    assert [d.line for d in check.unresolved_merges(source(text))] == [1]
 
 
 # ---------------------------------------------------------------- of all flashcards

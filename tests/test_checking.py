@@ -402,6 +402,12 @@ def test_a_tag_in_what_is_no_frontmatter_is_told(folder: Path, head: str, line: 
     assert codes(alone(folder / "v", "a.md")) == [("a.md", line, "O703")]
 
 
+def test_a_merge_that_took_the_tags_is_told(folder: Path) -> None:
+    tags = "<<<<<<< HEAD\ntags: [flashcards/a]\n=======\ntags: [flashcards/b]\n>>>>>>> laptop\n"
+    written(folder / "v", {PLUGIN: tagged(), "a.md": f"---\n{tags}---\n\nQ::A\n"})
+    assert codes(alone(folder / "v", "a.md")) == [("a.md", 2, "O211"), ("a.md", 3, "O203")]
+
+
 def test_a_review_that_a_note_shows_as_code_is_no_review(folder: Path) -> None:
     review = "<!--SR:!2024-04-12,14,232-->"
     text = f"#flashcards\n\nThe plugin writes `{review}` below it.\n\n`a` {review} `b`\n\nQ::A\n"
