@@ -688,16 +688,18 @@ def copy_documents(vault: Vault, editor: Editor) -> Vault:
     """Copy whole documents: the copy sorts before or behind its original."""
     chosen = editor.documents(vault)
     copies = [
-        Manuscript(
-            editor.author.number(),
-            editor.author.one(("00 ", "zz ")) + manuscript.path.replace("/", " "),
-            tuple(_renumbered(part, editor) for part in manuscript.parts),
-            manuscript.tag,
-        )
+        _copy(manuscript, f"{editor.author.one(('00 ', 'zz '))}{name}", editor)
         for manuscript in vault
         if manuscript.number in chosen
+        for name in (manuscript.path.replace("/", " "),)
     ]
     return (*vault, *copies)
+
+
+def _copy(manuscript: Manuscript, path: str, editor: Editor) -> Manuscript:
+    """The same document under another name; its flashcards are others."""
+    parts = tuple(_renumbered(part, editor) for part in manuscript.parts)
+    return Manuscript(editor.author.number(), path, parts, manuscript.tag)
 
 
 def _instead(one: Draft, manuscript: Manuscript, editor: Editor) -> Draft:
@@ -815,6 +817,34 @@ def _while_away(edit: Edit) -> Session:
     return session
 
 
+def _with_conflict(edit: Edit, arrives: bool) -> Session:
+    """Export with a copy of each document that was edited, as another computer has it.
+
+    The edits are in the document itself, or, if they have just arrived, in the copy. Then they
+    are in the document, and the copy is no more.
+    """
+
+    def session(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+        after = edit(vault, editor)
+        changed = _edited(vault, after)
+        here, there = (vault, after) if arrives else (after, vault)
+        copies = (
+            _copy(manuscript, _as_conflict(manuscript.path, editor), editor)
+            for manuscript in there
+            if any(one.number in changed for one in manuscript.drafts)
+        )
+        return (*here, *copies), after
+
+    return session
+
+
+def _as_conflict(path: str, editor: Editor) -> str:
+    """What Syncthing calls such a copy, or Dropbox, which sorts before the document."""
+    name = path.removesuffix(".md")
+    marks = (".sync-conflict-20240412-101112-ABCDEFG", " (laptop's conflicted copy 2024-04-12)")
+    return f"{name}{editor.author.one(marks)}.md"
+
+
 def _edited(before: Vault, after: Vault) -> frozenset[int]:
     """The flashcards that are not as they were, or not there any more."""
     left = {one.number: one for one in drafts(after)}
@@ -920,6 +950,10 @@ SESSIONS: dict[str, Session] = {
     "delete, then add": delete_then_add,
     "away and back, reworded": _while_away(reword),
     "away and back, renamed": _while_away(rename_and_reword),
+    "conflict, reworded here": _with_conflict(reword, arrives=False),
+    "conflict, reworded there": _with_conflict(reword, arrives=True),
+    "conflict, touched both here": _with_conflict(touch_both, arrives=False),
+    "conflict, touched both there": _with_conflict(touch_both, arrives=True),
     "reword and undo": reword_and_undo,
     "reword three times": reword_again,
     "five in turn": five_in_turn,

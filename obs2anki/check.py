@@ -6,6 +6,7 @@ One rule, one function, in a tuple for what it is handed; adding a rule is addin
     What makes ATP?::                 O301, for the back is empty      of a document's flashcards
     a::b ^id, and c::d ^id            O305, for a link finds only one  of the same
     Templates/Card.md                 O306, for it is a template       of all documents
+    a (conflicted copy).md            O212, for there is a.md as well  of the same
     #Flashcards                       O703, for case matters           of a document left out
 
 `heeded` then takes out what the user does not want to be told.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from obs2anki import diagnostics, markdown
 from obs2anki.data import Diagnostic, Document, Flashcard, FlashcardType, Source, VaultPath
@@ -141,6 +142,28 @@ def _template_folder(path: str, known: Sequence[str]) -> str:
         if part.strip("_-. 0123456789").casefold() in _USUAL_NAMES:
             return "/".join(parts[: place + 1])
     return ""
+
+
+def conflict_copies(documents: Iterable[Counted], files: Set[VaultPath]) -> Iterator[Diagnostic]:
+    """Copies that a sync service left beside a document, which is one of the vault's `files`.
+
+    So do Syncthing (`a.sync-conflict-20240412-101112-ABCDEFG.md`), and Dropbox, Nextcloud and
+    Obsidian Sync (`a (laptop's conflicted copy 2024-04-12).md`).
+    """
+    for path, flashcards, line in documents:
+        named = _CONFLICT.fullmatch(path)
+        if named is not None:
+            document = VaultPath(named["before"].rstrip() + named["ending"])
+            if document in files:
+                yield diagnostics.at("O212", path, line, document, flashcards)
+
+
+_CONFLICT = re.compile(
+    r"(?P<before>.+?)"
+    r"(?:\.sync-conflict-\d{8}-\d{6}(?:-[A-Z\d]{7})?|\([^()/]*\bconflicted copy\b[^()/]*\))"
+    r"(?P<ending>\.[^./]+)",
+    re.IGNORECASE,
+)
 
 
 # ---------------------------------------------------------------- what a whole vault says

@@ -161,6 +161,12 @@ RULES: dict[str, Rule] = {
         "Git could not merge two versions of this text: from here to line {0} it left both, with its marks.",
         "Keep what is right, the newer review of each flashcard included, and remove the lines with the marks.",
     ),
+    "O212": Rule(
+        W_,
+        "copy of a conflict",
+        "A sync service left this copy of {0}, which was edited on two computers; {1} of its flashcards would be exported beside those of the other.",
+        "Put into {0} what only the copy has, and delete the copy. Your progress in Anki is with the flashcards of {0}, so do not delete that one.",
+    ),
     # -- O3 flashcards
     "O301": Rule(
         W_,

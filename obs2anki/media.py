@@ -115,7 +115,8 @@ class Library:
         self._locate = locate
         self._attachments = obsidian.attachment_folder
         self._digest = digest
-        self._files = frozenset(files)
+        self.files: frozenset[VaultPath] = frozenset(files)
+        """Every visible file of the vault."""
         self._fetched = fetched
         self._packed: dict[VaultPath, Media] = {}
         self._packed_from_web: dict[str, Media] = {}
@@ -128,7 +129,7 @@ class Library:
     def _by_name(self) -> dict[str, list[VaultPath]]:
         """The files by their base name, ignoring case, each list in the order of paths."""
         found: defaultdict[str, list[VaultPath]] = defaultdict(list)
-        for path in sorted(self._files):
+        for path in sorted(self.files):
             found[posixpath.basename(path).casefold()].append(path)
         return dict(found)
 
@@ -136,7 +137,7 @@ class Library:
     def _by_extension(self) -> dict[str, list[VaultPath]]:
         """The files by what a media name keeps of their extension, in the order of paths."""
         found: defaultdict[str, list[VaultPath]] = defaultdict(list)
-        for path in sorted(self._files):
+        for path in sorted(self.files):
             found[_kept_extension(posixpath.splitext(path)[1]) or ""].append(path)
         return dict(found)
 
@@ -244,7 +245,7 @@ class Library:
         if not path:
             return None
         for spelling in (VaultPath(path), VaultPath(path + ".md")):
-            if spelling in self._files:
+            if spelling in self.files:
                 return spelling
         for folded in (path.casefold(), path.casefold() + ".md"):
             for candidate in self._by_name.get(posixpath.basename(folded), ()):

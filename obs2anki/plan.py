@@ -176,6 +176,7 @@ def of(
         *unsure,
         *(finding for part in parts for finding in part.found),
         *check.templates(_counted(harvest.yields), settings),
+        *check.conflict_copies(_counted(harvest.yields), library.files),
     ]
     media = {medium.name: medium for part in parts for medium in part.media}
     order = {each.path: place for place, each in enumerate(harvest.yields)}

@@ -152,6 +152,30 @@ def test_a_folder_of_templates_is_told_once_with_the_line_to_paste() -> None:
     assert told.hint == 'Write in obs2anki.toml:\n[select]\nignore = ["Templates/"]'
 
 
+@pytest.mark.parametrize(
+    ("path", "of"),
+    [
+        ("x/a.sync-conflict-20240412-101112-ABCDEFG.md", "x/a.md"),
+        ("a.sync-conflict-20170412-101112.md", "a.md"),
+        ("a (Jane Doe's conflicted copy 2024-04-12).md", "a.md"),
+        ("a (conflicted copy 2024-04-12 101112).md", "a.md"),
+        ("x/a (Conflicted copy laptop 202404121011).MD", "x/a.MD"),
+        ("a (1) (conflicted copy 2024-04-12).md", "a (1).md"),
+        ("a (copy).md", None),
+        ("Syncthing makes a sync-conflict.md", None),
+        ("(conflicted copy 2024-04-12).md", None),
+        ("b (conflicted copy 2024-04-12).md", None),
+    ],
+)
+def test_a_copy_that_a_sync_service_left_is_told_beside_its_document(
+    path: str, of: str | None
+) -> None:
+    files = frozenset(map(VaultPath, ("a.md", "x/a.md", "x/a.MD", "a (1).md", ".md", "b.txt")))
+    told = list(check.conflict_copies(counted({path: "a;; b\n\nc;; d\n"}), files))
+    assert [(d.code, d.path, d.line) for d in told] == ([("O212", path, 1)] if of else [])
+    assert all(f"copy of {of}," in d.message and "; 2 of its" in d.message for d in told)
+
+
 def test_a_question_is_told_where_it_stands_again() -> None:
     checked = written({"a.md": "Who?;; A\n\nWhat?;; B\n", "b.md": "\nWho? ;; C\n\nWhy?;; D\n"})
     assert found(check.same_questions, checked) == [("b.md", 2)]

@@ -5,6 +5,7 @@ Pages hold fenced blocks that are run:
     In `vault/Capitals.md`:      what follows is written into the page's own folder
     ```console                   run there: `$ obs2anki ...` and what it says
     ```markdown bad [path]       an example of a finding, in diagnostics.md
+    ```markdown bad deleted path ... in a document that is not there when it is mended
     ```markdown before           what the same document held at the export before
     ```markdown named            and at one in between, that leads to the mended one
     ```markdown cloze            a document, and the types of its flashcards
@@ -424,8 +425,8 @@ def example(code: str, *kinds: str) -> dict[str, str]:
         files[DATA_JSON] = json.dumps({"settings": {"convertFoldersToDecks": True}})
         files[DATA_JSON] = files[DATA_JSON][:-2] + ', "convertHighlightsToClozes": true}}'
     for block in shown:
-        if block.info[1] in kinds:
-            named = block.info[2] if "/" in "".join(block.info[2:]) else None
+        if block.info[1] in kinds and not ("deleted" in block.info and "mended" in kinds):
+            named = block.info[-1] if "/" in "".join(block.info[2:]) else None
             files[named or EXAMPLE if block.info[0] == "markdown" else block.info[2]] = block.text
     files.setdefault(EXAMPLE, "#flashcards\n\nWhat makes ATP?::Mitochondria\n")
     return files
@@ -659,7 +660,7 @@ def test_the_settings_that_a_cache_survives_are_documented() -> None:
 # The passes are a picture on the page: whoever adds one has to draw it.
 def test_every_pass_of_the_matching_is_explained() -> None:
     page = read(DOCS / "explanation/how-a-flashcard-is-known-again.md")
-    drawn = re.findall(r"^[a-z| ]{8,9} {0,6}(\d)  ", page, re.MULTILINE)
+    drawn = re.findall(r"^[a-z| ]{8,9} {0,6}(\d+)  ", page, re.MULTILINE)
     assert drawn == [str(number) for number in range(1, len(matching.PASSES) + 1)]
 
 

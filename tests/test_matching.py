@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pytest
@@ -335,6 +336,60 @@ def test_a_document_that_was_away_may_have_another_name() -> None:
     assert sorted(one.guid for one in assigned) == sorted(known)
     assigned, _ = identity.assign(after, "obs2anki", second, today=date(2024, 5, 17))
     assert not {one.guid for one in assigned} & set(known)
+
+
+# ---------------------------------------------------------------- copies of documents
+
+
+def exports(*vaults: Mapping[str, str]) -> list[dict[str, str]]:
+    """For each state of a vault, a day apart: the GUID of each question in `a.md`."""
+    entries: tuple[Entry, ...] = ()
+    result: list[dict[str, str]] = []
+    for day, documents in enumerate(vaults, 1):
+        flashcards = [
+            f for path in sorted(documents) for f in written.flashcards(documents[path], path)
+        ]
+        today = date(2024, 5, day)
+        assigned, _ = identity.assign(flashcards, "obs2anki", entries, today=today)
+        fates = [identity.Fate(DeckName("d"), "", 0, 0) for _ in flashcards]
+        entries = identity.remembered(flashcards, assigned, fates, entries, today)
+        result.append({e.question: e.guid for e in entries if e.gone is None and e.path == "a.md"})
+    return result
+
+
+HERE = AROUND.format(f"{CELLS}\n")
+THERE = AROUND.format("What keeps a cell in shape?;; Its wall\n")
+REWORDED = {"What holds a cell together?": "What keeps a cell in shape?"}
+
+
+@pytest.mark.parametrize("copy", ["a (conflicted copy).md", "a.sync-conflict.md", "0/a.md"])
+@pytest.mark.parametrize(
+    "conflict",
+    [
+        pytest.param((THERE, HERE), id="the document is reworded"),
+        pytest.param((HERE, THERE), id="its copy is reworded"),
+    ],
+)
+def test_a_copy_takes_no_flashcard_from_its_document_nor_brings_one(
+    copy: str, conflict: tuple[str, str]
+) -> None:
+    here, there = conflict
+    during = {"a.md": here, copy: there}
+    for solved in (
+        [{"a.md": THERE}],
+        [{copy: there}, {"a.md": THERE}],  # seen without it, before the copy takes its name
+        [{"a.md": here}, {"a.md": THERE}],
+    ):
+        first, *_, last = exports({"a.md": HERE}, during, *solved)
+        assert last == {REWORDED.get(question, question): guid for question, guid in first.items()}
+
+
+def test_what_went_into_a_copy_alone_keeps_its_guid_there() -> None:
+    away = AROUND.format("")
+    first, *_, last = exports(
+        {"a.md": HERE}, {"a.md": away, "b.md": HERE}, {"a.md": HERE, "b.md": away}
+    )
+    assert first == last
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache as memoised
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
@@ -240,6 +241,45 @@ class _Pools:
             for c in self.vault.having(self.texts)
             for place in _texts(c.cloze, c.path, c.context_digest, c.texts)
         )
+
+    @cached_property
+    def copied(self) -> frozenset[Texts]:
+        """Texts that left a document for its copy, or a copy for its document.
+
+        A program that brings documents from another computer leaves a copy of one that was edited
+        on both; and so may a person. Most of a copy stands in its document, too.
+        """
+        left: defaultdict[Texts, set[VaultPath]] = defaultdict(set)
+        for old in chain(self.olds.values(), self.gone.values()):
+            left[old.texts].add(old.path)
+        moves = [
+            (old, candidate)
+            for candidate in self.new.values()
+            for old in left.get(candidate.texts, ())
+            if old != candidate.path
+        ]
+        if not moves:
+            return frozenset()
+        paths = {path for old, candidate in moves for path in (old, candidate.path)}
+        then: defaultdict[VaultPath, set[Texts]] = defaultdict(set)
+        for entry in self.entries:
+            path = self.renamed.get(entry.path, entry.path)
+            if path in paths:
+                then[path].add(entry.digest)
+        now: defaultdict[VaultPath, set[Texts]] = defaultdict(set)
+        wanted = {candidate.path for _, candidate in moves}
+        texts = {text for c in self.open if c.path in wanted for text in c.texts}
+        for candidate in self.vault.having(texts):
+            if candidate.path in paths:
+                now[candidate.path].add(candidate.texts)
+
+        @memoised
+        def is_copy(old: VaultPath, new: VaultPath) -> bool:
+            return 2 * len(now[new] & now[old]) >= len(now[new]) or 2 * len(
+                then[old] & then[new]
+            ) >= len(then[old])
+
+        return frozenset(c.texts for old, c in moves if is_copy(old, c.path))
 
     def alone(self, cloze: bool, path: VaultPath | None, side: str, digest: str) -> Hashable:
         """A text that stands but once in its document (None: in the vault), then and now.
@@ -544,12 +584,30 @@ def _answered_anew(pools: _Pools) -> None:
 
 def _moved(pools: _Pools) -> None:
     """The same question and answer in another document."""
-    _twins(pools, pools.olds, lambda o: (o.cloze, o.texts), lambda c: (c.cloze, c.texts))
+    _move(pools, pools.olds)
 
 
 def _moved_and_returned(pools: _Pools) -> None:
     """Cut from one document some runs ago, pasted into another."""
-    _twins(pools, pools.gone, lambda o: (o.cloze, o.texts), lambda c: (c.cloze, c.texts))
+    _move(pools, pools.gone)
+
+
+def _move(pools: _Pools, pool: dict[Guid, _Old]) -> None:
+    _twins(
+        pools,
+        pool,
+        lambda o: o.texts not in pools.copied and (o.cloze, o.texts),
+        lambda c: c.texts not in pools.copied and (c.cloze, c.texts),
+    )
+
+
+def _copied(pools: _Pools) -> None:
+    """The same question and answer in a copy of the document, or in the one it is a copy of.
+
+    Only now: a flashcard that was reworded there is the one of then, and its copy is not.
+    """
+    for pool in (pools.olds, pools.gone):
+        _twins(pools, pool, lambda o: (o.cloze, o.texts), lambda c: (c.cloze, c.texts))
 
 
 def _same_question_elsewhere(pools: _Pools) -> None:
@@ -610,6 +668,7 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _moved_and_returned,
     _same_question,
     _reworded,
+    _copied,
     _same_question_elsewhere,
 )
 """From strong evidence to weak; the order is the rule."""
