@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from obs2anki import harvest, ledger, plan, settings, settled, vault
+from obs2anki import diagnostics, harvest, ledger, plan, settings, settled, vault
 from obs2anki.cache import Cache
 from obs2anki.clock import reading, zone_of
 from obs2anki.data import Delivery, Diagnostic, Plan, Severity, VaultPath
@@ -266,7 +266,18 @@ def read(
     in_force, found = vault.find_settings(request.vault, request.options)
     contents = vault.read(request.vault, in_force, wanted, seen)
     in_force, proved = settings.proved_separators(in_force, vault.reviewed(contents, in_force))
-    return in_force, contents, [*found, *contents.diagnostics, *proved]
+    second = [] if request.stateless else _second_ledgers(request.vault, in_force)
+    return in_force, contents, [*found, *second, *contents.diagnostics, *proved]
+
+
+def _second_ledgers(root: Path, in_force: Settings) -> list[Diagnostic]:
+    place = place_of_ledger(root, in_force)
+    return [
+        diagnostics.at(
+            "O110", VaultPath(place.with_name(name).relative_to(root).as_posix()), 1, place.name
+        )
+        for name in ledger.conflict_copies(place)
+    ]
 
 
 # ---------------------------------------------------------------- deeds

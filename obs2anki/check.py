@@ -18,7 +18,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
-from obs2anki import diagnostics, markdown
+from obs2anki import conflicts, diagnostics, markdown
 from obs2anki.data import Diagnostic, Document, Flashcard, FlashcardType, Source, VaultPath
 from obs2anki.settings import Check, Grammar, IgnoreIn, Settings
 
@@ -145,25 +145,11 @@ def _template_folder(path: str, known: Sequence[str]) -> str:
 
 
 def conflict_copies(documents: Iterable[Counted], files: Set[VaultPath]) -> Iterator[Diagnostic]:
-    """Copies that a sync service left beside a document, which is one of the vault's `files`.
-
-    So do Syncthing (`a.sync-conflict-20240412-101112-ABCDEFG.md`), and Dropbox, Nextcloud and
-    Obsidian Sync (`a (laptop's conflicted copy 2024-04-12).md`).
-    """
+    """Copies that a sync service left beside a document, which is one of the vault's `files`."""
     for path, flashcards, line in documents:
-        named = _CONFLICT.fullmatch(path)
-        if named is not None:
-            document = VaultPath(named["before"].rstrip() + named["ending"])
-            if document in files:
-                yield diagnostics.at("O212", path, line, document, flashcards)
-
-
-_CONFLICT = re.compile(
-    r"(?P<before>.+?)"
-    r"(?:\.sync-conflict-\d{8}-\d{6}(?:-[A-Z\d]{7})?|\([^()/]*\bconflicted copy\b[^()/]*\))"
-    r"(?P<ending>\.[^./]+)",
-    re.IGNORECASE,
-)
+        document = conflicts.copied_from(path)
+        if document in files:
+            yield diagnostics.at("O212", path, line, document, flashcards)
 
 
 # ---------------------------------------------------------------- what a whole vault says

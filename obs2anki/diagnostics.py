@@ -94,6 +94,12 @@ RULES: dict[str, Rule] = {
         "The vault holds no Markdown document.",
         "Name the folder that you open in Obsidian.",
     ),
+    "O110": Rule(
+        W_,
+        "second ledger",
+        "A sync service left this ledger beside {0}; what only this one remembers does not count.",
+        "Put its lines below those of {0} with any editor, and delete it. Order and repetitions do not matter.",
+    ),
     # -- O2 documents
     "O201": Rule(
         E_,

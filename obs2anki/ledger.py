@@ -31,6 +31,7 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
+from obs2anki import conflicts
 from obs2anki.data import (
     LAST_INSTANT,
     LAST_ORDINAL,
@@ -519,6 +520,15 @@ def _replace(file: Path, content: bytes, place: Path | None = None) -> None:
 def is_announced(file: Path) -> bool:
     """Whether there is word of a ledger that was never saved, so that the next run saves it."""
     return _next(file).exists()
+
+
+def conflict_copies(file: Path) -> list[str]:
+    """The names of the copies that a sync service left of a ledger beside it."""
+    try:
+        names = [other.name for other in file.parent.iterdir()]
+    except OSError:
+        return []
+    return sorted(name for name in names if conflicts.copied_from(name) == file.name)
 
 
 def is_writable(file: Path) -> bool:

@@ -71,7 +71,8 @@ class Rest:
             now.astimezone(zone).utcoffset(),
         )
         asked = (request.options, request.stateless, str(deck), str(request.vault), str(place))
-        state = (ledger.is_writable(place), ledger.is_announced(place))
+        second = ledger.conflict_copies(place)
+        state = (ledger.is_writable(place), ledger.is_announced(place), second)
         clock = (days, os.environ.get("TZ"), offsets(zone, now))
         mark = cache.key(in_force, found, files, clock, asked, wording, state)
         store = Cache.of(request.cache, request.vault)

@@ -398,3 +398,36 @@ def test_an_export_that_fails_leaves_no_word_of_what_it_would_have_remembered(
     with pytest.raises(Obs2ankiError):
         build.run(Request(root, tmp_path / "deck.apkg"), build.export)
     assert held(tmp_path) == before
+
+
+def test_a_ledger_that_a_sync_service_left_is_told_until_its_lines_are_in_the_other(
+    tmp_path: Path,
+) -> None:
+    """Two computers export before either has the ledger of the other."""
+    here, there = (
+        vault(tmp_path / name, {"a.md": "Who found oxygen?;; Priestley\n"})
+        for name in ("here", "there")
+    )
+
+    def guids(root: Path, *questions: str) -> list[str]:
+        lines = (f"{question};; {question.split()[-1]} it is\n\n" for question in questions)
+        vault(root, {"b.md": "".join(lines)})
+        plan = build.run(Request(root, tmp_path / "d.apkg"), build.export).round.plan
+        told.append([(one.code, one.path) for one in plan.diagnostics])
+        return [one.guid for one in plan.planned if one.flashcard.path == "b.md"]
+
+    told: list[list[tuple[str, str]]] = []
+    guids(there, "Which gas is heavy?")
+    (reworded,) = guids(there, "Which of the gases is heavy?")
+    guids(here, "Who wrote of air?")
+    ledger_ = here / ".obs2anki" / "ledger.jsonl"
+    second = ledger_.with_name("ledger.sync-conflict-20260101-120000-ABCDEFG.jsonl")
+    second.write_bytes((there / ".obs2anki" / "ledger.jsonl").read_bytes())
+    arrived = "Which of the gases is heavy?"
+    assert reworded not in guids(here, "Who wrote of air?")
+    assert told[-1] == [("O110", f".obs2anki/{second.name}")]
+    with ledger_.open("ab") as stream:
+        stream.write(second.read_bytes())
+    second.unlink()
+    assert guids(here, arrived) == [reworded]
+    assert told[-1] == []

@@ -77,6 +77,7 @@ NOT_SHOWN = {
     "O106": "a symbolic link leads out of the vault",
     "O108": "a name on the disk is no Unicode",
     "O109": "there is no document",
+    "O110": "a sync service leaves it, and no page holds a ledger",
     "O201": "bytes that are no text",
     "O202": "a file's permissions decide",
     "O206": "a character that no page can hold",

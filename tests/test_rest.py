@@ -84,7 +84,11 @@ CHANGES: tuple[Callable[[Path], object], ...] = (
     lambda root: (root / "v" / "link.md").symlink_to(root / "v" / "a.md"),
     # What a run leaves that is killed between deck and ledger.
     lambda root: shutil.copy(root / LEDGER, root / LEDGER.with_name(".ledger.jsonl.next")),
+    # What a sync service leaves where two computers have exported.
+    lambda root: shutil.copy(root / LEDGER, root / LEDGER.with_name(SECOND)),
 )
+
+SECOND = "ledger.sync-conflict-20260101-120000-ABCDEFG.jsonl"
 
 
 @pytest.mark.parametrize("number", range(len(CHANGES)))
