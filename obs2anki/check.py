@@ -34,16 +34,23 @@ def unresolved_merges(source: Source) -> Iterator[Diagnostic]:
         return
     lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     visible = {number for number, _ in markdown.outside_code(lines, 0)}
-    begun = 0
+    begun = depth = ended = 0  # a conflict that was committed may stand in another
     parted = False
     for number, line in enumerate(lines, 1):
-        if line.startswith(_OURS) and not begun and number in visible:
-            begun, parted = number, False
+        if line.startswith(_OURS) and (begun or number in visible):
+            if not begun:
+                begun, parted = number, False
+            depth += 1
         elif line == _BETWEEN:
             parted = True
         elif line.startswith(_THEIRS) and begun and parted:
-            yield diagnostics.at("O211", source.path, begun, number)
-            begun = 0
+            depth -= 1
+            ended = number
+            if not depth:
+                yield diagnostics.at("O211", source.path, begun, ended)
+                begun = ended = 0
+    if ended:
+        yield diagnostics.at("O211", source.path, begun, ended)
 
 
 _OURS, _BETWEEN, _THEIRS = "<<<<<<< ", "=======", ">>>>>>> "

@@ -635,8 +635,8 @@ def likely_separator(lines: Sequence[str], line: int) -> str | None:
 
 
 def _written(line: str) -> str:
-    """What a line says outside of comments and inline code."""
-    return trim(_outside_code(_OF_A_COMMENT.sub(" ", line)))
+    """What a line says outside of comments and inline code, without the marks of a quote."""
+    return trim(_outside_code(_OF_A_COMMENT.sub(" ", line))).lstrip("> ")
 
 
 def reviews_in(text: str) -> int:

@@ -93,6 +93,14 @@ def test_what_only_looks_like_a_merge_is_not_told(text: str) -> None:
     assert list(check.unresolved_merges(source(text))) == []
 
 
+def test_a_merge_of_what_was_merged_so_is_told_once() -> None:
+    inner = "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> c\n"
+    for outer, end in (("{}=======\nb\n>>>>>>> d\n", 9), ("{}", 6)):
+        text = "<<<<<<< HEAD\n" + outer.format(inner)
+        (told,) = check.unresolved_merges(source(text))
+        assert (told.line, f"to line {end} " in told.message) == (1, True)
+
+
 def test_a_merge_that_begins_a_code_block_in_each_version_is_told() -> None:
     text = "<<<<<<< HEAD\n```py\n=======\n```python\n>>>>>>> c\n1\n```\n"
     assert [d.line for d in check.unresolved_merges(source(text))] == [1]

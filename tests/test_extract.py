@@ -153,9 +153,13 @@ def test_a_review_that_is_not_directly_below_another_is_an_orphan(text: str) -> 
         ("a <!-- aside -->\n<!--SR:!2024-05-01,12,230-->", None),
         ("<!-- an aside\nof two lines -->\n<!--SR:!2024-05-01,12,230-->", None),
         ("the arrow `a -> b`\n<!--SR:!2024-05-01,12,230-->", None),
+        ("> > quoted twice\n<!--SR:!2024-05-01,12,230-->", None),
+        (">> quoted twice\n<!--SR:!2024-05-01,12,230-->", None),
+        ("> front => back\n<!--SR:!2024-05-01,12,230-->", "=>"),
+        ("text\n>>>>>>> laptop <!--SR:!2024-05-01,12,230-->", None),
     ],
 )
-def test_what_closes_a_comment_or_stands_in_code_is_no_likely_separator(
+def test_what_closes_a_comment_quotes_or_stands_in_code_is_no_likely_separator(
     text: str, separator: str | None
 ) -> None:
     found = written.extraction(text)
