@@ -7,7 +7,8 @@ For each kind and seed a made-up vault is exported, edited and exported again, a
 flashcard's GUID is compared with the one that it had. The table counts, by kind:
 
     kept      flashcards that have the GUID that they had
-    new       ... that got another, which nothing had before: their history is lost
+    new       ... that got another: their history is lost. Nothing had it before, or a copy that
+              read as they do now and is no more
     handed    ... that got the GUID of another flashcard, and with it a strange history
     alike     ... that changed places with one of which no text tells them apart
     clear     of those that were edited: a side is as it was, and unique in the document;
@@ -181,8 +182,10 @@ class Follower:
         clear = old is not None and edited and _clear(old, one)
         stranger = owner is not None and owner != one.number and (old is None or old.guid != guid)
         other = self.known[owner] if owner is not None and stranger else None
-        if other is not None:
-            fate = "alike" if self._alike(old, one, other, here) else "handed"
+        if other is not None and self._alike(old, one, other, here):
+            fate = "alike"
+        elif other is not None and not (old is not None and _took_over(one, other, here)):
+            fate = "handed"
         elif old is None or old.guid == guid:
             fate = "alike" if guid != one.guid else "kept"
         else:
@@ -197,11 +200,14 @@ class Follower:
         """
         if old is None and (other.number, other.sides) not in self.reads:
             return other.sides == one.sides
-        if other.text != one.text:
-            return False
         if old is not None and old.manuscript == one.manuscript:
-            return old.text == one.text and other.manuscript == one.manuscript
-        return (other.number, other.manuscript) not in here
+            return old.text == one.text == other.text and other.manuscript == one.manuscript
+        return _took_over(one, other, here)
+
+
+def _took_over(one: Seen, other: Seen, here: set[tuple[int, int]]) -> bool:
+    """Whether `other` read as `one` does now, review and all, and has left."""
+    return other.text == one.text and (other.number, other.manuscript) not in here
 
 
 def _clear(old: Seen, new: Seen) -> bool:
