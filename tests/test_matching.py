@@ -204,6 +204,44 @@ def test_a_document_is_known_by_its_answers_when_all_its_questions_were_edited()
     assert [known.get(one.guid) for one in assigned] == ["Intent of Stripe?", "Its key?", None]
 
 
+def histology(document: str, answers: str) -> list[Flashcard]:
+    """A flashcard for each answer, with a picture named after its document."""
+    lines = (
+        f"![[{document}-{n}.png]];; {answer}" for n, answer in enumerate(answers.split(), start=1)
+    )
+    return written.flashcards("\n".join(lines), f"{document}.md")
+
+
+@pytest.mark.parametrize(
+    ("answers", "kept"),
+    [
+        ("Liver Lung Skin Bone", 4),
+        ("Liver Lung Skin", 0),  # by chance
+        ("Liver Lung Skin Skin Skin", 0),
+        ("Liver Lung Skin Bone Nerve Tendon Colon Spleen", 8),
+    ],
+)
+def test_pictures_that_are_renamed_with_their_document_leave_its_flashcards_the_same(
+    answers: str, kept: int
+) -> None:
+    assert stayed(histology("Tissues", answers), histology("Histology", answers)) == kept
+
+
+def test_short_answers_that_another_document_has_tell_of_no_renaming() -> None:
+    answers = "Liver Lung Skin Bone"
+    other = histology("Organs", answers)
+    assert stayed(
+        [*histology("Tissues", answers), *other], [*histology("Histology", answers), *other]
+    ) == len(other)
+
+
+def stayed(before: list[Flashcard], after: list[Flashcard]) -> int:
+    """How many flashcards have a GUID afterwards that one had before."""
+    entries = ledger(before)
+    assigned, _ = identity.assign(after, "obs2anki", entries)
+    return len({one.guid for one in assigned} & {entry.guid for entry in entries})
+
+
 def test_of_twins_that_are_reworded_alike_none_is_lost() -> None:
     question = "What keeps a cell together?"
     before = f"{question};; Its wall\nmore;; to learn\n{question};; Its wall\n"

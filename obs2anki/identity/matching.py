@@ -366,7 +366,9 @@ def match(
     lately = {e.guid for e in rest if e.gone is not None and e.gone >= today - LATELY}
     there = known.paths | {entry.path for entry in settled.values()}
     renamed = _renamed(
-        [e for e in rest if e.gone is None or (e.guid in lately and e.path not in there)], open_
+        [e for e in rest if e.gone is None or (e.guid in lately and e.path not in there)],
+        open_,
+        entries,
     )
     olds = _olds(entries, rest, renamed)
     pools = _Pools(
@@ -440,40 +442,69 @@ def _in_order(document: list[Entry]) -> list[Entry]:
 
 
 def _renamed(
-    entries: Sequence[Entry], candidates: Sequence[Candidate]
+    undecided: Sequence[Entry], candidates: Sequence[Candidate], entries: Sequence[Entry]
 ) -> dict[VaultPath, VaultPath]:
     """Where documents went that are no more, of those that are undecided: old path to new.
 
-    `entries` are those that stood there until a moment ago. A document was renamed if the new one
-    is new and most of what they share stands nowhere else: flashcards or, where each question was
-    edited as well, half of the answers.
+    The undecided stood there until a moment ago. A document was renamed if the new one is new and
+    most of what they share stands nowhere else: flashcards or, where each question was edited as
+    well, half of the answers. Short answers prove something only if they are several, and no other
+    document has them, of all `entries`.
     """
     now = {candidate.path for candidate in candidates}
-    then = Counter(entry.path for entry in entries)
-    left, come = then.keys() - now, now - then.keys()
+    then = {entry.path for entry in undecided}
+    left, come = then - now, now - then
     if not left or not come:
         return {}
-    old = [entry for entry in entries if entry.path in left]
+    old = [entry for entry in undecided if entry.path in left]
     new = [candidate for candidate in candidates if candidate.path in come]
     renamed, _ = _gone_to(
         [(e.path, (e.type is FlashcardType.CLOZE, e.digest)) for e in old],
         [(c.path, (c.cloze, c.texts)) for c in new],
     )
-    taken = set(renamed.values())
-    answered, shared = _gone_to(
-        [
-            (e.path, e.answer_digest)
-            for e in old
-            if e.path not in renamed and e.type is not FlashcardType.CLOZE
-            if _says_enough(e.answer)
-        ],
-        [(c.path, c.answer_digest) for c in new if c.path not in taken and not c.cloze],
-    )
-    for path, where in answered.items():
-        if 2 * shared[path] >= then[path]:
-            renamed[path] = where
+    renamed |= _gone_with_answers(renamed, old, new, 1, lambda e: _says_enough(e.answer))
+    if not left <= renamed.keys():
+        having: dict[str, set[VaultPath]] = {e.answer_digest: set() for e in old}
+        for entry in entries:
+            if entry.gone is None and entry.answer_digest in having:
+                having[entry.answer_digest].add(entry.path)
+        renamed |= _gone_with_answers(
+            renamed, old, new, _FEW, lambda e: having[e.answer_digest] <= {e.path}
+        )
     return renamed
 
+
+def _gone_with_answers(
+    renamed: Mapping[VaultPath, VaultPath],
+    old: Sequence[Entry],
+    new: Sequence[Candidate],
+    least: int,
+    tells: Callable[[Entry], bool],
+) -> dict[VaultPath, VaultPath]:
+    """Where other documents went than those of which it is known, by answers that tell it.
+
+    At least so many different ones have to be there, and half of all that the document had.
+    """
+    gone = [entry for entry in old if entry.path not in renamed]
+    basic = [entry for entry in gone if entry.type is not FlashcardType.CLOZE]
+    taken = set(renamed.values())
+    answered, shared = _gone_to(
+        [(entry.path, entry.answer_digest) for entry in basic if tells(entry)],
+        [(c.path, c.answer_digest) for c in new if c.path not in taken and not c.cloze],
+    )
+    texts: dict[tuple[VaultPath, Hashable], None] = dict.fromkeys(
+        (e.path, e.digest if e.type is FlashcardType.CLOZE else e.answer_digest) for e in gone
+    )
+    had = Counter(path for path, _ in texts)
+    return {
+        path: where
+        for path, where in answered.items()
+        if shared[path] >= least and 2 * shared[path] >= had[path]
+    }
+
+
+_FEW = 4
+"""How many different answers of a document, short ones too, are not the same by chance."""
 
 _COMMON = 20
 """New documents up to which a text that all of them have says something about each."""
@@ -487,7 +518,7 @@ def _gone_to(
     for path, text in new:
         places[text].add(path)
     shared: defaultdict[VaultPath, Counter[VaultPath]] = defaultdict(Counter)
-    for path, text in old:
+    for path, text in dict.fromkeys(old):
         if 0 < len(places.get(text, ())) <= _COMMON:
             shared[path].update(places[text])
     gone_to: dict[VaultPath, VaultPath] = {}
