@@ -14,6 +14,7 @@ rewords a question leaves names and numbers alone ("reword at random" does not).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -870,6 +871,47 @@ def reword_again(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
     return first, second, reword(second, editor)
 
 
+def rename_pictures(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+    """Ask for what is seen in pictures, and let a program rename every file."""
+    author, count = editor.author, round(sum(1 for _ in drafts(vault)) * editor.share)
+    album: tuple[Part, ...] = (Heading(1, "Pictures"), *(_picture(author) for _ in range(count)))
+    pictured = (*vault, Manuscript(author.number(), "Pictures.md", album, "flashcards"))
+    numbers = [one.number for one in drafts(pictured)]
+    return pictured, _each(pictured, numbers, _file_renamed)
+
+
+def rename_pictures_and_more(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+    """Delete some of the pictures as well, and ask something else about others."""
+    pictured, renamed = rename_pictures(vault, editor)
+    author, album = editor.author, renamed[-1]
+    chosen = author.random.sample(album.drafts, k=len(album.drafts) // 10)
+    left = {_without_picture(one) for one in chosen}
+    parts = [part for part in album.parts if part not in chosen]
+    others = (_picture(author) for _ in chosen)
+    for one in (other for other in others if _without_picture(other) not in left):
+        parts.insert(author.random.randrange(1, len(parts) + 1), one)
+    return pictured, (*renamed[:-1], replace(album, parts=tuple(parts)))
+
+
+def _without_picture(one: Draft) -> tuple[str, str]:
+    return one.question.partition("![[")[0], one.answer
+
+
+def _picture(author: Author) -> Draft:
+    """A question about a picture, whose answer is short."""
+    question = author.one(("", "What is this? ", "Is this malignant? ", "Which year is this? "))
+    picture = f"![[Pasted image {author.random.randrange(10**9):09}.png]]"
+    answer = author.random.choice((*ANSWERS, author.name(), author.name(), author.term()))
+    return Draft(author.number(), BASIC, question + picture, answer)
+
+
+def _file_renamed(one: Draft) -> Draft:
+    def other(match: re.Match[str]) -> str:
+        return hashlib.md5(match[0].encode(), usedforsecurity=False).hexdigest()
+
+    return replace(one, question=re.sub(r"Pasted image \d+", other, one.question))
+
+
 def five_at_once(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
     """Five random kinds of edits before the next export."""
     for edit in editor.author.random.sample(tuple(EDITS.values()), k=5):
@@ -956,6 +998,8 @@ SESSIONS: dict[str, Session] = {
     "conflict, touched both there": _with_conflict(touch_both, arrives=True),
     "reword and undo": reword_and_undo,
     "reword three times": reword_again,
+    "rename pictures": rename_pictures,
+    "rename pictures and more": rename_pictures_and_more,
     "five in turn": five_in_turn,
     "five at once": five_at_once,
 }

@@ -242,6 +242,35 @@ def stayed(before: list[Flashcard], after: list[Flashcard]) -> int:
     return len({one.guid for one in assigned} & {entry.guid for entry in entries})
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ("1 Liver, 2 Yes, 3 Yes, 4 No", "a Liver, b Yes, c Yes, d No", "1234"),
+        ("1 Liver, 2 Yes, 3 Lung, 4 No", "a Liver, c Lung, d No, e Yes", "134-"),
+        ("1 Yes, 2 No, 3 Lung", "b No, a Yes, c Lung", "--3"),
+        ("1 Yes, 2 Yes, 3 Lung", "b Yes, c Lung", "-3"),
+        ("1 Yes, 2 No, 3 Yes", "c Yes, 2 No, a Yes", "123"),
+        ("1 Yes, 2 No", "2 No, a Yes", "2-"),
+    ],
+)
+def test_files_that_are_all_renamed_leave_the_flashcards_the_same(
+    before: str, after: str, kept: str
+) -> None:
+    """A number or letter is a file; for each flashcard afterwards the number of the old one."""
+
+    def written_out(flashcards: str) -> str:
+        return "".join(
+            f"What is it? ![[{name}.png]];; {answer}\n"
+            for name, answer in map(str.split, flashcards.split(","))
+        )
+
+    names = [
+        question.partition(".")[0][-1] if question else "-"
+        for question in followed(written_out(before), written_out(after))
+    ]
+    assert "".join(names) == kept
+
+
 def test_of_twins_that_are_reworded_alike_none_is_lost() -> None:
     question = "What keeps a cell together?"
     before = f"{question};; Its wall\nmore;; to learn\n{question};; Its wall\n"

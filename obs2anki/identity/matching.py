@@ -10,6 +10,7 @@ No GUID ever passes to another flashcard for the sake of keeping one.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -315,10 +316,19 @@ class _Pools:
 
     def between(self, old: _Old, new: Candidate) -> bool:
         """Whether the nearest that are known, above and below, stood above and below as well."""
+        return self._agreeing(old, new) > 0
+
+    def astray(self, old: _Old, new: Candidate) -> bool:
+        """Whether one of them that is known did not."""
+        return self._agreeing(old, new) < 0
+
+    def _agreeing(self, old: _Old, new: Candidate) -> int:
+        """1 if what stands around them agrees, -1 if not, 0 if nothing there is known."""
         above, below = self._nearest(old, new, -1), self._nearest(old, new, 1)
         if above is None and below is None:
-            return False
-        return (above is None or above < old.order) and (below is None or old.order < below)
+            return 0
+        agrees = (above is None or above < old.order) and (below is None or old.order < below)
+        return 1 if agrees else -1
 
     def _nearest(self, old: _Old, new: Candidate, step: int) -> int | None:
         """The place of the next flashcard that is known, among the entries of its document."""
@@ -664,6 +674,78 @@ def _keeps_its_answer(pools: _Pools, old: _Old, new: Candidate) -> bool:
     return pools.words.compared(old.entry.answer, new.answer).kept > _MOST_WORDS
 
 
+def _same_but_for_pictures(pools: _Pools) -> None:
+    """Same document, question and answer, but for the names of files: programs rename them all.
+
+    Only in the order of then, among themselves and beside what is known.
+    """
+    olds = _grouped(pools.olds.values(), lambda o: _has_files(o.entry) and o.path)
+    found: list[tuple[_Old, Candidate]] = []
+    for path, new in _grouped(pools.new.values(), lambda c: _has_files(c) and c.path).items():
+        old = sorted(olds.get(path, ()), key=lambda o: o.order)
+        new.sort(key=lambda c: c.index)
+        for i, j in _lined_up(
+            [(o.cloze, *_without_files(o.entry)) for o in old],
+            [(c.cloze, *_without_files(c)) for c in new],
+        ):
+            if not pools.astray(old[i], new[j]):
+                found.append((old[i], new[j]))
+    for one, candidate in found:
+        pools.pair(one, candidate)
+
+
+def _lined_up(old: Sequence[Hashable], new: Sequence[Hashable]) -> Iterable[tuple[int, int]]:
+    """The places, in the one and in the other, of what every longest common sequence pairs."""
+    if old == new:
+        return [(place, place) for place in range(len(old))]
+    if len(old) * len(new) > _LINED_UP:
+        return []
+    before = _common(old, new)
+    behind = _common(old[::-1], new[::-1])
+    longest = before[-1][-1]
+    nth: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for i, one in enumerate(old):
+        for j, other in enumerate(new):
+            if one == other and before[i][j] + 1 + behind[~i - 1][~j - 1] == longest:
+                nth[before[i][j]].append((i, j))
+    return [pairs[0] for pairs in nth.values() if len(pairs) == 1]
+
+
+_LINED_UP = 250_000
+"""Pairs of two lists up to which it is worth the time."""
+
+
+def _common(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[list[int]]:
+    """The length of the longest common sequence of so many of the one and so many of the other."""
+    lengths = [[0] * (len(new) + 1)]
+    for one in old:
+        above, row = lengths[-1], [0]
+        for j, other in enumerate(new):
+            row.append(above[j] + 1 if one == other else max(above[j + 1], row[j]))
+        lengths.append(row)
+    return lengths
+
+
+_FILE = re.compile(
+    r"!\[\[[^\[\]|#]*\.(?!md\b)\w+(?:[|#][^\[\]]*)?(?:\]\]|$)"  # ![[cell.png|300]]
+    r"|!\[[^\[\]]*\]\([^()]*(?:\)|$)"  # ![cell](pictures/cell.png)
+)
+"""An embedded file, cut short perhaps at the end of what is remembered."""
+
+_COMPARED = 100
+"""Characters of a side without its files: so many are remembered, however long their names."""
+
+
+def _has_files(one: Entry | Candidate) -> bool:
+    return any("![" in side and _FILE.search(side) for side in (one.question, one.answer))
+
+
+def _without_files(one: Entry | Candidate) -> tuple[str, str]:
+    """What question and answer say but for the names of files."""
+    question, answer = (_FILE.sub("![]", side)[:_COMPARED] for side in (one.question, one.answer))
+    return question, answer
+
+
 def _reworded(pools: _Pools) -> None:
     """Same document, and much of the text, the reviews or the neighbours are the same.
 
@@ -698,6 +780,7 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _moved,
     _moved_and_returned,
     _same_question,
+    _same_but_for_pictures,
     _reworded,
     _copied,
     _same_question_elsewhere,
