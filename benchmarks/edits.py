@@ -912,6 +912,29 @@ def _file_renamed(one: Draft) -> Draft:
     return replace(one, question=re.sub(r"Pasted image \d+", other, one.question))
 
 
+def _and_reworded(edit: Edit) -> Session:
+    """Put flashcards into other documents, and reword a few of them before the next export."""
+
+    def session(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
+        before = {
+            one.number: manuscript.number for manuscript in vault for one in manuscript.drafts
+        }
+        after = edit(vault, editor)
+        elsewhere = {
+            one.number
+            for manuscript in after
+            for one in manuscript.drafts
+            if before[one.number] != manuscript.number
+        }
+        few = editor.author.random.sample(sorted(elsewhere), k=-(-len(elsewhere) // 3))
+        author = editor.author
+        return (
+            _each(after, few, lambda one: replace(one, question=_reworded(one.question, author))),
+        )
+
+    return session
+
+
 def five_at_once(vault: Vault, editor: Editor) -> tuple[Vault, ...]:
     """Five random kinds of edits before the next export."""
     for edit in editor.author.random.sample(tuple(EDITS.values()), k=5):
@@ -1000,6 +1023,9 @@ SESSIONS: dict[str, Session] = {
     "reword three times": reword_again,
     "rename pictures": rename_pictures,
     "rename pictures and more": rename_pictures_and_more,
+    "move and reword": _and_reworded(move),
+    "split and reword": _and_reworded(split),
+    "merge and reword": _and_reworded(merge),
     "five in turn": five_in_turn,
     "five at once": five_at_once,
 }

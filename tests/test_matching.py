@@ -405,6 +405,88 @@ def test_a_document_that_was_away_may_have_another_name() -> None:
     assert not {one.guid for one in assigned} & set(known)
 
 
+# ---------------------------------------------------------------- moved and reworded at once
+
+
+def moved(before: Mapping[str, str], *after: Mapping[str, str]) -> list[str | None]:
+    """For each flashcard of the last state: the question that had its GUID in the first.
+
+    The states follow each other a day apart.
+    """
+    entries: tuple[Entry, ...] = ()
+    known: dict[str, str] = {}
+    had: list[str | None] = []
+    for day, documents in enumerate((before, *after), 1):
+        flashcards = [
+            f for path in sorted(documents) for f in written.flashcards(documents[path], path)
+        ]
+        today = date(2024, 5, day)
+        assigned, _ = identity.assign(flashcards, "obs2anki", entries, today=today)
+        fates = [
+            identity.Fate(DeckName("d"), "", 0, 0, identity.keep(f, a.entry, ()).remembered)
+            for f, a in zip(flashcards, assigned, strict=True)
+        ]
+        entries = identity.remembered(flashcards, assigned, fates, entries, today)
+        had = [known.get(one.guid) for one in assigned]
+        known = known or {one.guid: one.key.question for one in assigned}
+    return had
+
+
+FILES = """\
+Open the parent folder;; `-`
+create a file;; `%`
+Where are bookmarks kept?;; In the home folder
+"""
+
+
+@pytest.mark.parametrize("between", [(), ({"vim.md": DOCUMENT},)], ids=["at once", "cut first"])
+def test_what_goes_with_others_to_another_document_may_be_reworded(
+    between: tuple[Mapping[str, str], ...],
+) -> None:
+    after = FILES.replace("create a", "Create a new").replace("In the home", "Below the home")
+    for documents in (
+        {"vim.md": DOCUMENT, "netrw.md": after},
+        {"vim.md": DOCUMENT, "other.md": f"{after}Who wrote it?;; Bram Moolenaar\n"},
+        {"vim.md": f"{after}{DOCUMENT}"},
+    ):
+        before = {"editing.md": FILES, "vim.md": DOCUMENT}
+        found = moved(before, *between, documents)
+        assert set(found) >= {"Open the parent folder", "create a file"}
+        assert "Where are bookmarks kept?" in found
+
+
+WATER, NORWAY, FOUND = DOCUMENT.splitlines()[0], DOCUMENT.splitlines()[1], DOCUMENT.splitlines()[4]
+
+
+@pytest.mark.parametrize(
+    ("line", "reworded", "kept"),
+    [
+        (WATER, "What exactly is water made of?;; Hydrogen and oxygen", True),
+        (WATER, "What is water made of?;; Hydrogen and some oxygen", True),
+        (NORWAY, "Is Norway really a member of the EU?;; No", True),
+        (NORWAY, "Is Sweden a member of the EU?;; No", False),
+        (FOUND, "Who found argon?;; Priestley", False),
+        (WATER, "What is air made of?;; Hydrogen and oxygen", False),
+    ],
+)
+def test_what_goes_alone_to_another_document_says_nearly_the_same(
+    line: str, reworded: str, kept: bool
+) -> None:
+    found = moved(
+        {"a.md": DOCUMENT, "b.md": FILES},
+        {"a.md": DOCUMENT.replace(f"{line}\n", ""), "b.md": f"{reworded}\n{FILES}"},
+    )
+    assert found[4] == (line.partition(";;")[0] if kept else None)
+
+
+def test_a_short_question_goes_to_another_document_with_its_answer_only() -> None:
+    before = f"Symptoms?;; Fever and cough\n{FILES}"
+    kept = moved({"a.md": before}, {"a.md": DOCUMENT, "b.md": before.replace("and", "or")})
+    assert kept[5:] == moved({"b.md": before}, {"b.md": before})
+    other = before.replace("Fever and cough", "Pain of the chest")
+    assert moved({"a.md": before}, {"a.md": DOCUMENT, "b.md": other})[5:] == [None, *kept[6:]]
+
+
 # ---------------------------------------------------------------- copies of documents
 
 

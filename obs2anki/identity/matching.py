@@ -291,6 +291,11 @@ class _Pools:
         place = (cloze, path, side, digest)
         return place if self.then[place] <= 1 and self.now[place] <= 1 else None
 
+    def alone_with(self, old: _Old, new: Candidate, side: str, digest: str) -> bool:
+        """Whether a text stands but once where it stood, and where it stands, then and now."""
+        places = {old.path, new.path}
+        return all(self.alone(old.cloze, path, side, digest) is not None for path in places)
+
     def beside(self, old: _Old, new: Candidate) -> int:
         """How many of a flashcard's two neighbours are those that the entry had."""
         before = self._is(old.before, new.index - 1, new.previous)
@@ -772,6 +777,73 @@ def _take_likely(pools: _Pools, pool: Mapping[Guid, _Old]) -> None:
         _take_best(pools, _likely(pools, olds[place], new[place]))
 
 
+def _reworded_elsewhere(pools: _Pools) -> None:
+    """Moved and reworded: where others of its document went, or nearly the same.
+
+    What has left lately comes last, as before.
+    """
+    for pool in (pools.olds, pools.lately):
+        if not pool or not pools.new:
+            continue
+        likely = chain(_where_others_went(pools, pool), _with_one_side_nearly(pools, pool))
+        _take_best(pools, list({(p.old.entry.guid, p.new.index): p for p in likely}.values()))
+
+
+def _where_others_went(pools: _Pools, pool: Mapping[Guid, _Old]) -> Iterator[_Likely]:
+    """What may be one flashcard, in documents to which another of its document went."""
+    went = Counter(
+        (pools.orders[pools.matched[c.index].guid][0], c.path)
+        for c in pools.open
+        if c.index in pools.matched
+    )
+    olds = _grouped(pool.values(), lambda o: (o.cloze, o.path))
+    new = _grouped(pools.new.values(), lambda c: (c.cloze, c.path))
+    left_over = _COMPARED_ELSEWHERE
+    for (left, come), _ in sorted(went.items(), key=lambda way: (-way[1], way[0])):
+        for cloze in (False, True):
+            group, rivals = olds.get((cloze, left), []), new.get((cloze, come), [])
+            if left != come and len(group) * len(rivals) <= left_over:
+                left_over -= len(group) * len(rivals)
+                for likely in _likely(pools, group, rivals):
+                    says_enough = _says_enough(likely.new.question)
+                    if says_enough or _keeps_its_answer(pools, likely.old, likely.new):
+                        yield likely
+
+
+_COMPARED_ELSEWHERE = 100_000
+"""Pairs of flashcards that are compared at most; those on the ways that most went come first."""
+
+
+def _with_one_side_nearly(pools: _Pools, pool: dict[Guid, _Old]) -> Iterator[_Likely]:
+    """What may be one flashcard, wherever it is: one side is the same, the other nearly."""
+    for group, rivals in chain(
+        _alike(
+            pools,
+            pool,
+            lambda o: _asked_then(o.entry) if o.cloze else o.entry.answer_digest,
+            lambda c: c.asked if c.cloze else c.answer_digest,
+        ),
+        _alike(
+            pools,
+            pool,
+            lambda o: not o.cloze and _says_enough(o.entry.question) and o.entry.question_digest,
+            lambda c: not c.cloze and _says_enough(c.question) and c.question_digest,
+        ),
+    ):
+        for likely in _likely(pools, group, rivals):
+            old, new = likely.old.entry, likely.new
+            same = old.question_digest == new.question_digest
+            sides = (old.answer, new.answer) if same else (old.question, new.question)
+            other = pools.words.compared(*sides)
+            nearly = other.only_grown or other.likeness >= _NEARLY
+            if nearly and not pools.words.exchanged(*sides):
+                yield likely
+
+
+_NEARLY = 0.75
+"""How like a side is that nobody takes for another, where the rest is the same."""
+
+
 PASSES: tuple[Callable[[_Pools], None], ...] = (
     _same_block_id,
     _same_texts,
@@ -784,6 +856,7 @@ PASSES: tuple[Callable[[_Pools], None], ...] = (
     _reworded,
     _copied,
     _same_question_elsewhere,
+    _reworded_elsewhere,
 )
 """From strong evidence to weak; the order is the rule."""
 
@@ -997,9 +1070,7 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
     if not sure:
         return 0.0
     sides = zip(("question", "answer"), old.texts, new.texts, strict=True)
-    unique = any(
-        then == now and pools.alone(old.cloze, new.path, side, now) for side, then, now in sides
-    )
+    unique = any(then == now and pools.alone_with(old, new, side, now) for side, then, now in sides)
     circumstances = 15 * _same_reviews(old, new) + 5 * pools.beside(old, new) + 5 * unique
     return 100 * sure + circumstances
 
@@ -1069,7 +1140,7 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     """How like the other side has to be, where one side is the same."""
     digest = new.texts[0] if same == "question" else new.texts[1]
     text = new.question if same == "question" else new.answer
-    alone = pools.alone(False, new.path, same, digest) is not None
+    alone = pools.alone_with(old, new, same, digest)
     if same == "question" and not _says_enough(text):
         alone = alone and old.entry.context_digest == new.context_digest
     only = alone and pools.alone(False, None, same, digest) is not None
@@ -1087,6 +1158,8 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if doubt:
         return 0.9
     if not in_place:
+        if same == "answer" and other.telling_kept and other.name_kept:
+            return 0.5
         return 0.8 if alone or same == "answer" else 0.9
     if other.only_grown:
         return 0.35 if alone or same == "answer" else 0.9
@@ -1174,7 +1247,7 @@ def _has_anothers_reviews(pools: _Pools, old: _Old, new: Candidate) -> bool:
 
 def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> float:
     """A cloze text in which other words are asked for is soon another flashcard."""
-    then = frozenset(o.digest for o in old.entry.ordinals if not o.gone)
+    then = _asked_then(old.entry)
     kept = len(then & new.asked) / max(len(then), len(new.asked), 1)
     beside = pools.beside(old, new)
     telling = question.telling_kept or question.only_grown
@@ -1187,6 +1260,11 @@ def _cloze_likeness(pools: _Pools, old: _Old, new: Candidate, question: Compared
     else:
         needed = 0.75 if question.only_grown else 0.9
     return (question.likeness + kept) / 2 if question.likeness >= needed else 0.0
+
+
+def _asked_then(entry: Entry) -> frozenset[str]:
+    """Digests of what a cloze asked for."""
+    return frozenset(o.digest for o in entry.ordinals if not o.gone)
 
 
 def _asks_for_the_same(pools: _Pools, old: _Old, new: Candidate, question: Compared) -> bool:

@@ -31,6 +31,10 @@ _NAME = 3
 """Texts up to which a word is a name: a flashcard often says it in question and answer."""
 
 
+_MUCH = 0.75
+"""What share of the weight of the most telling word tells much as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What became of a text's words in another text."""
@@ -95,6 +99,16 @@ class Words:
         name = any(self._count[word] <= _NAME for word in both)
         share = 2 * (both.total() + len(nearly)) / (mine.total() + yours.total())
         return Compared(weight / total, kept, not lost or not added, name, share)
+
+    def exchanged(self, one: str, other: str) -> bool:
+        """Whether a word that tells much of what either text does went, and another such came."""
+        mine, yours = frozenset(words(one)), frozenset(words(other))
+        most = max(self._most(mine), self._most(yours))
+        return min(self._most(mine - yours), self._most(yours - mine)) >= _MUCH * most
+
+    def _most(self, different: frozenset[str]) -> float:
+        """The weight of the most telling word."""
+        return max(map(self.weight, different), default=0.0)
 
     def _most_telling(self, counted: Counter[str]) -> str:
         return max(counted, key=lambda word: (self.weight(word), len(word), word))
