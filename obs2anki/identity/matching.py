@@ -11,6 +11,7 @@ No GUID ever passes to another flashcard for the sake of keeping one.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -337,17 +338,27 @@ class _Pools:
 
     def _nearest(self, old: _Old, new: Candidate, step: int) -> int | None:
         """The place of the next flashcard that is known, among the entries of its document."""
+        for entry in self._known(new, step):
+            path, order = self.orders[entry.guid]
+            if path == old.path:
+                return order
+        return None
+
+    def known_near(self, new: Candidate) -> tuple[VaultPath, int] | None:
+        """Where the next flashcard that is known stood, above it or else below it."""
+        for entry in chain(self._known(new, -1), self._known(new, 1)):
+            return entry.path, self.orders[entry.guid][1]
+        return None
+
+    def _known(self, new: Candidate, step: int) -> Iterator[Entry]:
+        """The flashcards that are known, from one on up (-1) or down (1) its document."""
         index = new.index + step
         for _ in range(_REACH):
             if not 0 <= index < len(self.vault) or self.vault[index].path != new.path:
-                return None
-            entry = self.matched.get(index)
-            if entry is not None:
-                path, order = self.orders[entry.guid]
-                if path == old.path:
-                    return order
+                return
+            if index in self.matched:
+                yield self.matched[index]
             index += step
-        return None
 
     def pair(self, old: _Old, new: Candidate) -> None:
         self.matched[new.index] = old.entry
@@ -687,7 +698,7 @@ def _same_but_for_pictures(pools: _Pools) -> None:
     olds = _grouped(pools.olds.values(), lambda o: _has_files(o.entry) and o.path)
     found: list[tuple[_Old, Candidate]] = []
     for path, new in _grouped(pools.new.values(), lambda c: _has_files(c) and c.path).items():
-        old = sorted(olds.get(path, ()), key=lambda o: o.order)
+        old = sorted(olds.get(path, ()), key=_place)
         new.sort(key=lambda c: c.index)
         for i, j in _lined_up(
             [(o.cloze, *_without_files(o.entry)) for o in old],
@@ -716,7 +727,7 @@ def _lined_up(old: Sequence[Hashable], new: Sequence[Hashable]) -> Iterable[tupl
     return [pairs[0] for pairs in nth.values() if len(pairs) == 1]
 
 
-_LINED_UP = 250_000
+_LINED_UP = 1_000_000
 """Pairs of two lists up to which it is worth the time."""
 
 
@@ -778,19 +789,42 @@ def _take_likely(pools: _Pools, pool: Mapping[Guid, _Old]) -> None:
 
 
 def _reworded_elsewhere(pools: _Pools) -> None:
-    """Moved and reworded: where others of its document went, or nearly the same.
+    """Moved and reworded: where others of its document went, or one side and nearly the other.
 
     What has left lately comes last, as before.
     """
     for pool in (pools.olds, pools.lately):
         if not pool or not pools.new:
             continue
-        likely = chain(_where_others_went(pools, pool), _with_one_side_nearly(pools, pool))
-        _take_best(pools, list({(p.old.entry.guid, p.new.index): p for p in likely}.values()))
+        likely = {
+            (old.entry.guid, new.index): _Likely(_likeness(pools, old, new), old, new)
+            for groups, may_be in (
+                (_where_others_went(pools, pool), _may_have_gone_along),
+                (_with_one_side(pools, pool), _says_nearly_the_same),
+            )
+            for group, rivals in _few(groups)
+            for old in group
+            for new in rivals
+            if may_be(pools, old, new)
+        }
+        _take_best(pools, [pair for pair in likely.values() if pair.score > 0])
 
 
-def _where_others_went(pools: _Pools, pool: Mapping[Guid, _Old]) -> Iterator[_Likely]:
-    """What may be one flashcard, in documents to which another of its document went."""
+_Groups = Iterable[tuple[list[_Old], list[Candidate]]]
+"""What is compared, each entry of a group with each flashcard."""
+
+
+def _few(groups: _Groups) -> _Groups:
+    """The first of the groups, as many as there is time to compare."""
+    left_over = _CROWD
+    for group, rivals in groups:
+        if len(group) * len(rivals) <= left_over:
+            left_over -= len(group) * len(rivals)
+            yield group, rivals
+
+
+def _where_others_went(pools: _Pools, pool: Mapping[Guid, _Old]) -> _Groups:
+    """Two documents each, those first between which most flashcards went with their words."""
     went = Counter(
         (pools.orders[pools.matched[c.index].guid][0], c.path)
         for c in pools.open
@@ -798,25 +832,22 @@ def _where_others_went(pools: _Pools, pool: Mapping[Guid, _Old]) -> Iterator[_Li
     )
     olds = _grouped(pool.values(), lambda o: (o.cloze, o.path))
     new = _grouped(pools.new.values(), lambda c: (c.cloze, c.path))
-    left_over = _COMPARED_ELSEWHERE
     for (left, come), _ in sorted(went.items(), key=lambda way: (-way[1], way[0])):
         for cloze in (False, True):
-            group, rivals = olds.get((cloze, left), []), new.get((cloze, come), [])
-            if left != come and len(group) * len(rivals) <= left_over:
-                left_over -= len(group) * len(rivals)
-                for likely in _likely(pools, group, rivals):
-                    says_enough = _says_enough(likely.new.question)
-                    if says_enough or _keeps_its_answer(pools, likely.old, likely.new):
-                        yield likely
+            if left != come and (cloze, left) in olds and (cloze, come) in new:
+                yield olds[cloze, left], new[cloze, come]
 
 
-_COMPARED_ELSEWHERE = 100_000
-"""Pairs of flashcards that are compared at most; those on the ways that most went come first."""
+def _may_have_gone_along(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    return _says_enough(new.question) or _keeps_its_answer(pools, old, new)
 
 
-def _with_one_side_nearly(pools: _Pools, pool: dict[Guid, _Old]) -> Iterator[_Likely]:
-    """What may be one flashcard, wherever it is: one side is the same, the other nearly."""
-    for group, rivals in chain(
+def _with_one_side(pools: _Pools, pool: dict[Guid, _Old]) -> _Groups:
+    """What has the same answer, or asks for the same words; and what has the same question.
+
+    Those first that are told apart with the fewest comparisons.
+    """
+    groups = chain(
         _alike(
             pools,
             pool,
@@ -829,15 +860,21 @@ def _with_one_side_nearly(pools: _Pools, pool: dict[Guid, _Old]) -> Iterator[_Li
             lambda o: not o.cloze and _says_enough(o.entry.question) and o.entry.question_digest,
             lambda c: not c.cloze and _says_enough(c.question) and c.question_digest,
         ),
-    ):
-        for likely in _likely(pools, group, rivals):
-            old, new = likely.old.entry, likely.new
-            same = old.question_digest == new.question_digest
-            sides = (old.answer, new.answer) if same else (old.question, new.question)
-            other = pools.words.compared(*sides)
-            nearly = other.only_grown or other.likeness >= _NEARLY
-            if nearly and not pools.words.exchanged(*sides):
-                yield likely
+    )
+    return sorted(groups, key=lambda group: len(group[0]) * len(group[1]))
+
+
+def _says_nearly_the_same(pools: _Pools, old: _Old, new: Candidate) -> bool:
+    """Whether the side that is not the same is nearly so; where it stood that was not enough."""
+    if old.path == new.path:
+        return False
+    if old.texts[0] == new.texts[0]:
+        sides = old.entry.answer, new.answer
+    else:
+        sides = old.entry.question, new.question
+    other = pools.words.compared(*sides)
+    nearly = other.only_grown or other.likeness >= _NEARLY
+    return nearly and not pools.words.exchanged(*sides)
 
 
 _NEARLY = 0.75
@@ -1039,19 +1076,31 @@ def _likely(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> list[_Like
     if len(olds) * len(new) <= _CROWD:
         pairs = ((old, candidate) for old in olds for candidate in new)
     else:
-        pairs = _nearby(olds, new)
+        pairs = _nearby(pools, olds, new)
     scored = (_Likely(_likeness(pools, old, c), old, c) for old, c in pairs)
     return [pair for pair in scored if pair.score > 0]
 
 
-def _nearby(olds: list[_Old], new: list[Candidate]) -> Iterator[tuple[_Old, Candidate]]:
-    """Where a whole long document was rewritten, only what stood in about the same place."""
-    ordered = sorted(olds, key=lambda o: o.order)
+def _nearby(
+    pools: _Pools, olds: list[_Old], new: list[Candidate]
+) -> Iterator[tuple[_Old, Candidate]]:
+    """Where a whole long document was rewritten, only what stood in about the same place.
+
+    That is where the nearest that is known stood; if none is, as far down as it stands now.
+    """
+    ordered = sorted(olds, key=_place)
+    places = [_place(old) for old in ordered]
     reach = max(_CROWD // (2 * len(new)), 1)
-    for place, candidate in enumerate(sorted(new, key=lambda c: c.index)):
-        middle = place * len(ordered) // len(new)
+    for rank, candidate in enumerate(sorted(new, key=lambda c: c.index)):
+        known = pools.known_near(candidate)
+        middle = rank * len(ordered) // len(new) if known is None else bisect(places, known)
         for old in ordered[max(middle - reach, 0) : middle + reach]:
             yield old, candidate
+
+
+def _place(old: _Old) -> tuple[VaultPath, int]:
+    """Where it stood; of documents that became one, each for itself."""
+    return old.entry.path, old.order
 
 
 def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
@@ -1158,8 +1207,6 @@ def _needed(pools: _Pools, old: _Old, new: Candidate, same: str, other: Compared
     if doubt:
         return 0.9
     if not in_place:
-        if same == "answer" and other.telling_kept and other.name_kept:
-            return 0.5
         return 0.8 if alone or same == "answer" else 0.9
     if other.only_grown:
         return 0.35 if alone or same == "answer" else 0.9
