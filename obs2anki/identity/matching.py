@@ -254,22 +254,20 @@ class _Pools:
         left: defaultdict[Texts, set[VaultPath]] = defaultdict(set)
         for old in chain(self.olds.values(), self.gone.values()):
             left[old.texts].add(old.path)
-        moves = [
-            (old, candidate)
-            for candidate in self.new.values()
-            for old in left.get(candidate.texts, ())
-            if old != candidate.path
-        ]
-        if not moves:
+        come: defaultdict[Texts, set[VaultPath]] = defaultdict(set)
+        for new in self.new.values():
+            if left.get(new.texts, {new.path}) != {new.path}:
+                come[new.texts].add(new.path)
+        if not come:
             return frozenset()
-        paths = {path for old, candidate in moves for path in (old, candidate.path)}
+        wanted = {path for where in come.values() for path in where}
+        paths = wanted | {path for texts in come for path in left[texts]}
         then: defaultdict[VaultPath, set[Texts]] = defaultdict(set)
         for entry in self.entries:
             path = self.renamed.get(entry.path, entry.path)
             if path in paths:
                 then[path].add(entry.digest)
         now: defaultdict[VaultPath, set[Texts]] = defaultdict(set)
-        wanted = {candidate.path for _, candidate in moves}
         texts = {text for c in self.open if c.path in wanted for text in c.texts}
         for candidate in self.vault.having(texts):
             if candidate.path in paths:
@@ -277,11 +275,18 @@ class _Pools:
 
         @memoised
         def is_copy(old: VaultPath, new: VaultPath) -> bool:
-            return 2 * len(now[new] & now[old]) >= len(now[new]) or 2 * len(
-                then[old] & then[new]
-            ) >= len(then[old])
+            return old != new and (
+                2 * len(now[new] & now[old]) >= len(now[new])
+                or 2 * len(then[old] & then[new]) >= len(then[old])
+            )
 
-        return frozenset(c.texts for old, c in moves if is_copy(old, c.path))
+        return frozenset(
+            texts
+            for texts, where in come.items()
+            # What stood in so many documents was copied into them.
+            if len(left[texts]) * len(where) > _CROWD
+            or any(is_copy(old, new) for new in where for old in left[texts])
+        )
 
     def alone(self, cloze: bool, path: VaultPath | None, side: str, digest: str) -> Hashable:
         """A text that stands but once in its document (None: in the vault), then and now.
