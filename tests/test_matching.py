@@ -487,6 +487,67 @@ def test_a_short_question_goes_to_another_document_with_its_answer_only() -> Non
     assert moved({"a.md": before}, {"a.md": DOCUMENT, "b.md": other})[5:] == [None, *kept[6:]]
 
 
+def away_and_back(*states: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The GUIDs at the first and at the last of several exports a day apart, in vault order."""
+    entries: tuple[Entry, ...] = ()
+    result: list[list[str]] = []
+    for day, documents in enumerate(states, 1):
+        flashcards = [
+            f for path in sorted(documents) for f in written.flashcards(documents[path], path)
+        ]
+        today = date(2024, 5, day)
+        assigned, _ = identity.assign(flashcards, "obs2anki", entries, today=today)
+        fates = [identity.Fate(DeckName("d"), "", 0, 0) for _ in flashcards]
+        entries = identity.remembered(flashcards, assigned, fates, entries, today)
+        result.append([one.guid for one in assigned])
+    return result[0], result[-1]
+
+
+def test_a_document_that_has_another_name_on_a_branch_stays_itself() -> None:
+    here = {
+        "Norway.md": "".join(f"Where is {place}?;; In the far {place}\n" for place in FAR)
+        + "Oslo?;; The capital of Norway\nWho found oxygen?;; Priestley\n"
+    }
+    there = {
+        "Norge.md": here["Norway.md"]
+        .replace("Who found oxygen?;; Priestley\n", "")
+        .replace("The capital of Norway", "A city by a fjord")
+    }
+    first, last = away_and_back(here, there, here, there, here)
+    assert first == last
+
+
+FAR = ("north", "south", "east", "west")
+
+
+def test_what_was_deleted_before_does_not_count_when_a_document_is_renamed() -> None:
+    answers = ("The right to pay", "It is secret", "A hook of theirs", "All of the fees")
+    before = "".join(f"Intent {n}?;; {answer}\n" for n, answer in enumerate(answers))
+    deleted = "".join(f"Old {n}?;; Of no use at all, {n}\n" for n in range(6))
+    first, last = away_and_back(
+        {"a.md": before + deleted}, {"a.md": before}, {"n/a.md": before.replace("Intent", "Which")}
+    )
+    assert last == first[: len(answers)]
+
+
+def test_what_left_by_a_clock_that_was_wrong_has_not_left_lately() -> None:
+    before, away = AROUND.format(f"{CELLS}\n"), AROUND.format("")
+    other = AROUND.format("Made of cellulose, in plants;; Its wall\n")
+    question, *_ = CELLS.split(";;")
+    assert returned(before, away, other, -8)[1] is None
+    assert returned(before, away, other, -1)[1] == question  # another time zone
+    assert returned(before, away, before, -8)[1] == question
+
+
+def test_a_folder_of_hundreds_of_copies_that_moves_keeps_every_guid() -> None:
+    text = "What have I learnt today?;; Nothing\nWhom have I met today?;; Nobody\n"
+    first, last = away_and_back(
+        {f"days/{day}.md": text for day in range(300)},
+        {f"diary/{day}.md": text for day in range(300)},
+    )
+    assert first == last
+
+
 # ---------------------------------------------------------------- copies of documents
 
 

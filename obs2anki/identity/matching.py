@@ -394,8 +394,8 @@ def match(
         for entry in entries
         if (entry.gone is not None or entry.path not in known.paths) and entry.guid not in done
     ]
-    lately = {e.guid for e in rest if e.gone is not None and e.gone >= today - LATELY}
-    there = known.paths | {entry.path for entry in settled.values()}
+    lately = {e.guid for e in rest if e.gone is not None and abs(today - e.gone) <= LATELY}
+    there = {entry.path for entry in entries if entry.gone is None}
     renamed = _renamed(
         [e for e in rest if e.gone is None or (e.guid in lately and e.path not in there)],
         open_,
@@ -481,18 +481,29 @@ def _renamed(
     most of what they share stands nowhere else: flashcards or, where each question was edited as
     well, half of the answers. Short answers prove something only if they are several, and no other
     document has them, of all `entries`.
+
+    A document that was away and is back may have been renamed meanwhile, as on another branch; but
+    not from its own copy.
     """
     now = {candidate.path for candidate in candidates}
-    then = {entry.path for entry in undecided}
-    left, come = then - now, now - then
+    stood: defaultdict[VaultPath, set[Texts]] = defaultdict(set)
+    for entry in undecided:
+        stood[entry.path].add(entry.digest)
+    left, come = stood.keys() - now, now - {e.path for e in undecided if e.gone is None}
     if not left or not come:
         return {}
     old = [entry for entry in undecided if entry.path in left]
     new = [candidate for candidate in candidates if candidate.path in come]
-    renamed, _ = _gone_to(
+    gone_to, _ = _gone_to(
         [(e.path, (e.type is FlashcardType.CLOZE, e.digest)) for e in old],
         [(c.path, (c.cloze, c.texts)) for c in new],
     )
+    renamed = {
+        path: where
+        for path, where in gone_to.items()
+        if 2 * len(stood[path] & stood[where]) < len(stood[path])
+    }
+    new = [candidate for candidate in new if not stood[candidate.path]]
     renamed |= _gone_with_answers(renamed, old, new, 1, lambda e: _says_enough(e.answer))
     if not left <= renamed.keys():
         having: dict[str, set[VaultPath]] = {e.answer_digest: set() for e in old}
