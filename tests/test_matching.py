@@ -271,6 +271,40 @@ def test_files_that_are_all_renamed_leave_the_flashcards_the_same(
     assert "".join(names) == kept
 
 
+def test_a_picture_flashcard_in_the_place_of_a_reviewed_one_is_another() -> None:
+    def document(*flashcards: str) -> str:
+        return "".join(
+            f"Is it malignant? ![[{name}.png]];; Yes\n{review}\n\n"
+            for name, _, review in (one.partition(" ") for one in flashcards)
+        )
+
+    before = document(f"1 {OWN}", f"2 {SHARED}")
+    first, second = (flashcard.shown[0].strip() for flashcard in written.flashcards(before))
+    assert followed(before, document(f"1 {OWN}", "3")) == [first, None]
+    assert followed(before, document(f"3 {OWN}", f"4 {SHARED}")) == [first, second]
+    # Renamed, and put in another order with their reviews.
+    assert followed(before, document(f"3 {SHARED}", f"4 {OWN}")) == [second, first]
+
+
+def test_questions_and_clozes_are_looked_at_in_the_same_order_in_every_run() -> None:
+    """Either may be known by the other beside it; the order of a set differs from run to run."""
+    before = (
+        "The root has a ==bone== near the cell\n\nThe plant has a ==skin== near the wall\n\n"
+        "What is the bone of gene?;; Yes\n\nWhy plant root?;; Yes\n"
+    )
+    after = (
+        "The root has root ==bone== near the cell\n\ncell plant has a ==skin== near the wall\n\n"
+        "heart is the bone of gene?;; Yes\n\nleaf plant root?;; Yes\n"
+    )
+    results: set[tuple[str, ...]] = set()
+    for number in range(12):
+        path = f"{number}.md"
+        entries = ledger(written.flashcards(before, path))
+        assigned, _ = identity.assign(written.flashcards(after, path), "obs2anki", entries)
+        results.add(tuple(one.guid for one in assigned))
+    assert len(results) == 1
+
+
 def test_of_twins_that_are_reworded_alike_none_is_lost() -> None:
     question = "What keeps a cell together?"
     before = f"{question};; Its wall\nmore;; to learn\n{question};; Its wall\n"

@@ -709,7 +709,8 @@ def _keeps_its_answer(pools: _Pools, old: _Old, new: Candidate) -> bool:
 def _same_but_for_pictures(pools: _Pools) -> None:
     """Same document, question and answer, but for the names of files: programs rename them all.
 
-    Only in the order of then, among themselves and beside what is known.
+    Only in the order of then, among themselves and beside what is known, and where the reviews do
+    not speak against it: with another file a flashcard may be another.
     """
     olds = _grouped(pools.olds.values(), lambda o: _has_files(o.entry) and o.path)
     found: list[tuple[_Old, Candidate]] = []
@@ -720,7 +721,7 @@ def _same_but_for_pictures(pools: _Pools) -> None:
             [(o.cloze, *_without_files(o.entry)) for o in old],
             [(c.cloze, *_without_files(c)) for c in new],
         ):
-            if not pools.astray(old[i], new[j]):
+            if not pools.astray(old[i], new[j]) and not _doubtful(pools, old[i], new[j]):
                 found.append((old[i], new[j]))
     for one, candidate in found:
         pools.pair(one, candidate)
@@ -800,8 +801,9 @@ def _take_likely(pools: _Pools, pool: Mapping[Guid, _Old]) -> None:
         olds[old.cloze, old.path].append(old)
     for candidate in pools.new.values():
         new[candidate.cloze, candidate.path].append(candidate)
-    for place in olds.keys() & new.keys():
-        _take_best(pools, _likely(pools, olds[place], new[place]))
+    for place, group in olds.items():  # in their order: a cloze may stand beside a question
+        if place in new:
+            _take_best(pools, _likely(pools, group, new[place]))
 
 
 def _reworded_elsewhere(pools: _Pools) -> None:
