@@ -788,22 +788,20 @@ def _reworded(pools: _Pools) -> None:
     so may a program that takes a document away to bring it from another computer.
     """
     for pool in (pools.olds, pools.lately):
-        _take_likely(pools, pool)
-        _take_likely(pools, pool)
+        taken = _take_likely(pools, pool)
+        _take_likely(pools, {guid: old for guid, old in pool.items() if old.path in taken})
 
 
-def _take_likely(pools: _Pools, pool: Mapping[Guid, _Old]) -> None:
+def _take_likely(pools: _Pools, pool: Mapping[Guid, _Old]) -> set[VaultPath]:
+    """Pair what is likely, document by document; answers those in which anything was."""
     if not pool or not pools.new:
-        return
-    olds: defaultdict[Hashable, list[_Old]] = defaultdict(list)
-    new: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
-    for old in pool.values():
-        olds[old.cloze, old.path].append(old)
-    for candidate in pools.new.values():
-        new[candidate.cloze, candidate.path].append(candidate)
+        return set()
+    olds = _grouped(pool.values(), lambda o: (o.cloze, o.path))
+    new = _grouped(pools.new.values(), lambda c: (c.cloze, c.path))
     for place, group in olds.items():  # in their order: a cloze may stand beside a question
         if place in new:
             _take_best(pools, _likely(pools, group, new[place]))
+    return {o.path for group in olds.values() for o in group if o.entry.guid not in pool}
 
 
 def _reworded_elsewhere(pools: _Pools) -> None:
@@ -1131,6 +1129,8 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
     question = _side(pools, entry.question, new.question, old.texts[0] == new.texts[0])
     if old.cloze:
         sure = _cloze_likeness(pools, old, new, question)
+    elif _is_too_unlike(old, new, question):
+        return 0.0  # its answer need not be compared
     else:
         answer = _side(pools, entry.answer, new.answer, old.texts[1] == new.texts[1])
         sure = _basic_likeness(pools, old, new, question, answer)
@@ -1140,6 +1140,19 @@ def _likeness(pools: _Pools, old: _Old, new: Candidate) -> float:
     unique = any(then == now and pools.alone_with(old, new, side, now) for side, then, now in sides)
     circumstances = 15 * _same_reviews(old, new) + 5 * pools.beside(old, new) + 5 * unique
     return 100 * sure + circumstances
+
+
+def _is_too_unlike(old: _Old, new: Candidate, question: Compared) -> bool:
+    """Whether so little of a question is left that its answer would have to be the same."""
+    same = old.texts[0] == new.texts[0] or old.texts[1] == new.texts[1]
+    return not same and question.likeness < _LEAST_LIKE and question.kept < _LEAST_KEPT
+
+
+_LEAST_LIKE = 0.3
+"""How like both sides have to be at least, where neither is the same."""
+
+_LEAST_KEPT = 2 / 3
+"""What share of its words a question keeps at least that is told by them, not by what they tell."""
 
 
 def _side(pools: _Pools, old: str, new: str, same: bool) -> Compared:
@@ -1173,7 +1186,7 @@ def _basic_likeness(
     elif question.only_grown and answer.only_grown:
         needed = 0.4 if beside else 0.8
     elif beside and _nearly_same(old, new, question, answer):
-        needed = 0.3
+        needed = _LEAST_LIKE
     else:
         needed = 0.9
     return max(sure, 0.01) if weaker >= needed else 0.0
@@ -1188,7 +1201,7 @@ def _is_in_place_touched(
     told = question.telling_kept or _same_reviews(old, new)
     # Where a word was exchanged on either side, what they share may be a frame.
     grown = question.only_grown or answer.only_grown
-    return told and grown and question.kept >= 2 / 3 and answer.kept >= _MOST_WORDS
+    return told and grown and question.kept >= _LEAST_KEPT and answer.kept >= _MOST_WORDS
 
 
 def _nearly_same(old: _Old, new: Candidate, question: Compared, answer: Compared) -> bool:

@@ -34,6 +34,9 @@ _NAME = 3
 _MUCH = 0.75
 """What share of the weight of the most telling word tells much as well."""
 
+_HELD = 4_096
+"""Words and texts that are held at a time; those of a document are compared in one go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -55,6 +58,17 @@ SAME = Compared(1.0, telling_kept=True, only_grown=True, name_kept=True, kept=1.
 """A text and itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The words of a text."""
+
+    counted: Counter[str]
+    weight: float
+    """Of all of them."""
+    telling: str
+    """The most telling one."""
+
+
 class Words:
     """How telling each word of a vault is."""
 
@@ -74,14 +88,23 @@ class Words:
         self._count = _counted(both)
         self._count.update(_counted(old) | _counted(new))
         self._texts = len(both) + max(len(old), len(new))
+        # Many a text is compared with many others.
+        self.weight = lru_cache(maxsize=_HELD)(self._weight)
+        self._said = lru_cache(maxsize=_HELD)(self._says)
 
-    def weight(self, word: str) -> float:
+    def _weight(self, word: str) -> float:
         """How telling a word is: more than 0, and the more the rarer."""
         return math.log(2 + self._texts / (1 + self._count[word]))
 
+    def _says(self, text: str) -> _Said:
+        counted = Counter(words(text))
+        telling = max(counted, key=lambda word: (self.weight(word), len(word), word), default="")
+        return _Said(counted, self._sum(counted), telling)
+
     def compared(self, one: str, other: str) -> Compared:
         """What became of the words of `one` in `other`."""
-        mine, yours = Counter(words(one)), Counter(words(other))
+        said, says = self._said(one), self._said(other)
+        mine, yours = said.counted, says.counted
         if not mine or not yours:
             same = float(fuzz.ratio(one, other)) / 100
             return Compared(same, same > 0.9, same > 0.9, same > 0.9, same)
@@ -91,11 +114,11 @@ class Words:
         weight = 2 * self._sum(both) + sum(
             (self.weight(old) + self.weight(new)) * alike for old, new, alike in nearly
         )
-        total = self._sum(mine) + self._sum(yours)
+        total = said.weight + says.weight
         lost = len(left) - len(nearly)
         added = len(come) - len(nearly)
         stayed = {*both, *(old for old, _, _ in nearly), *(new for _, new, _ in nearly)}
-        kept = self._most_telling(mine) in stayed or self._most_telling(yours) in stayed
+        kept = said.telling in stayed or says.telling in stayed
         name = any(self._count[word] <= _NAME for word in both)
         share = 2 * (both.total() + len(nearly)) / (mine.total() + yours.total())
         return Compared(weight / total, kept, not lost or not added, name, share)
@@ -109,9 +132,6 @@ class Words:
     def _most(self, different: frozenset[str]) -> float:
         """The weight of the most telling word."""
         return max(map(self.weight, different), default=0.0)
-
-    def _most_telling(self, counted: Counter[str]) -> str:
-        return max(counted, key=lambda word: (self.weight(word), len(word), word))
 
     def _sum(self, counted: Counter[str]) -> float:
         return sum(self.weight(word) * times for word, times in counted.items())
