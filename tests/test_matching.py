@@ -128,6 +128,23 @@ def test_what_has_one_side_and_a_review_of_its_own_as_before_is_the_same(
     assert followed(document(before, SHARED), document(after, SHARED))[1] is None
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("What exactly is the capital of Malta?;; Valletta, first", True),
+        ("What exactly is the capital of Cyprus?;; Nicosia, first", False),
+        ("What exactly is the capital of Cyprus?;; Valletta, first", False),
+    ],
+)
+def test_what_is_touched_on_both_sides_above_its_own_review_is_the_same(
+    line: str, kept: bool
+) -> None:
+    rest = f"a;; b\n{SHARED}\n\nDoes lead float?;; No\n{SHARED}\n\nx;; y\n"
+    before = f"What is the capital of Malta?;; Valletta\n{OWN}\n\n{rest}"
+    assert (followed(before, f"{rest}\n{line}\n{OWN}\n")[-1] is not None) == kept
+    assert followed(before, f"{rest}\n{line}\n")[-1] is None
+
+
 def test_a_search_and_replace_of_every_question_loses_nothing() -> None:
     before = "# Flu\n\nSymptoms?;; Fever, cough\n\n# Asthma\n\nSymptoms?;; Cough, short breath\n"
     after = before.replace("Symptoms", "Signs")

@@ -1183,6 +1183,8 @@ def _basic_likeness(
         )
     elif _is_in_place_touched(pools, old, new, question, answer):
         needed = 0.0
+    elif _is_touched_above_its_reviews(pools, old, new, question, answer):
+        needed = _LEAST_LIKE
     elif question.only_grown and answer.only_grown:
         needed = 0.4 if beside else 0.8
     elif beside and _nearly_same(old, new, question, answer):
@@ -1202,6 +1204,18 @@ def _is_in_place_touched(
     # Where a word was exchanged on either side, what they share may be a frame.
     grown = question.only_grown or answer.only_grown
     return told and grown and question.kept >= _LEAST_KEPT and answer.kept >= _MOST_WORDS
+
+
+def _is_touched_above_its_reviews(
+    pools: _Pools, old: _Old, new: Candidate, question: Compared, answer: Compared
+) -> bool:
+    """Whether both sides still say what they said, above reviews that no other had."""
+    if not (question.telling_kept and answer.telling_kept):
+        return False
+    if not _has_its_own_reviews(pools, old, new):
+        return False
+    sides = ((old.entry.question, new.question), (old.entry.answer, new.answer))
+    return not any(pools.words.exchanged(then, now) for then, now in sides)
 
 
 def _nearly_same(old: _Old, new: Candidate, question: Compared, answer: Compared) -> bool:
