@@ -599,6 +599,19 @@ def test_a_folder_of_hundreds_of_copies_that_moves_keeps_every_guid() -> None:
     assert first == last
 
 
+@pytest.mark.parametrize("more", ["", "What is bark?;; Dead cells\n"])
+def test_a_review_is_nobodys_own_whose_document_has_not_changed(more: str) -> None:
+    """What is told of a document is the same whether anything in it is to be decided or not."""
+    rest = f"Who found oxygen?;; Priestley\n{OWN}\n\n"
+    gone = f"What makes ATP?;; The mitochondria of the cell\n\nIs lead heavy?;; Yes\n{OWN}\n\n"
+    other = gone.replace("Is lead heavy?", "Did Oslo ever sign that treaty?")
+    first, last = away_and_back(
+        {"a.md": rest + gone}, {"a.md": rest}, {"a.md": rest + more, "b.md": other}
+    )
+    assert last[-1] not in first
+    assert last[-2] in first
+
+
 # ---------------------------------------------------------------- copies of documents
 
 

@@ -204,8 +204,11 @@ class _Pools:
     def reviews(self) -> dict[tuple[VaultPath, tuple[str, ...]], set[Guid]]:
         """Whose reviews stood in a document where something is to be decided."""
         found: defaultdict[tuple[VaultPath, tuple[str, ...]], set[Guid]] = defaultdict(set)
-        for old in self.undecided:
-            found[old.path, old.entry.reviews].add(old.entry.guid)
+        paths = {old.entry.path for old in self.undecided}
+        for entry in self.entries:
+            if entry.path in paths:
+                path = self.renamed.get(entry.path, entry.path)
+                found[path, entry.reviews].add(entry.guid)
         return dict(found)
 
     @cached_property
