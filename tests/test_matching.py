@@ -543,9 +543,7 @@ def away_and_back(*states: Mapping[str, str]) -> tuple[list[str], list[str]]:
     entries: tuple[Entry, ...] = ()
     result: list[list[str]] = []
     for day, documents in enumerate(states, 1):
-        flashcards = [
-            f for path in sorted(documents) for f in written.flashcards(documents[path], path)
-        ]
+        flashcards = [f for path, text in documents.items() for f in written.flashcards(text, path)]
         today = date(2024, 5, day)
         assigned, _ = identity.assign(flashcards, "obs2anki", entries, today=today)
         fates = [identity.Fate(DeckName("d"), "", 0, 0) for _ in flashcards]
@@ -590,11 +588,12 @@ def test_what_left_by_a_clock_that_was_wrong_has_not_left_lately() -> None:
     assert returned(before, away, before, -8)[1] == question
 
 
-def test_a_folder_of_hundreds_of_copies_that_moves_keeps_every_guid() -> None:
+@pytest.mark.parametrize("days", [3, 12, 30, 300])
+def test_a_folder_of_copies_that_moves_keeps_every_guid(days: int) -> None:
     text = "What have I learnt today?;; Nothing\nWhom have I met today?;; Nobody\n"
     first, last = away_and_back(
-        {f"days/{day}.md": text for day in range(300)},
-        {f"diary/{day}.md": text for day in range(300)},
+        {f"days/{day}.md": text for day in range(1, days + 1)},
+        {f"diary/{day}.md": text for day in range(1, days + 1)},
     )
     assert first == last
 

@@ -979,11 +979,15 @@ def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> 
     """Pair flashcards with the very same texts.
 
     As many as before in one document are paired in their order: nobody can see that twins changed
-    places. Otherwise they are told by what stands around them, if anything tells them.
+    places. Otherwise they are told by the names of their documents, for a folder may have moved,
+    or else by what stands around them, if anything tells them.
     """
+    if len(olds) * len(new) <= _CROWD:
+        olds, new = _paired_by(
+            pools, olds, new, lambda o: o.entry.reviews or None, lambda c: c.reviews or None
+        )
+    olds, new = _paired_by(pools, olds, new, lambda o: _name(o.path), lambda c: _name(c.path))
     crowded = len(olds) * len(new) > _CROWD
-    if not crowded:
-        olds, new = _paired_by_reviews(pools, olds, new)
     in_one = len({o.path for o in olds} | {c.path for c in new}) == 1
     if crowded or (in_one and len(olds) == len(new)):
         ordered = sorted(olds, key=lambda o: (o.path, o.order))
@@ -1003,19 +1007,27 @@ def _tell_twins_apart(pools: _Pools, olds: list[_Old], new: list[Candidate]) -> 
     )
 
 
-def _paired_by_reviews(
-    pools: _Pools, olds: list[_Old], new: list[Candidate]
+def _paired_by(
+    pools: _Pools,
+    olds: list[_Old],
+    new: list[Candidate],
+    old_key: Callable[[_Old], Hashable],
+    new_key: Callable[[Candidate], Hashable],
 ) -> tuple[list[_Old], list[Candidate]]:
-    """Pair twins that alone carry the same reviews; answers the rest."""
-    old_by = _grouped(olds, lambda o: o.entry.reviews or None)
-    new_by = _grouped(new, lambda c: c.reviews or None)
-    for reviews in old_by.keys() & new_by.keys():
-        if len(old_by[reviews]) == len(new_by[reviews]) == 1:
-            pools.pair(old_by[reviews][0], new_by[reviews][0])
+    """Pair twins that alone have the same key; answers the rest."""
+    old_by, new_by = _grouped(olds, old_key), _grouped(new, new_key)
+    for key in old_by.keys() & new_by.keys():
+        if len(old_by[key]) == len(new_by[key]) == 1:
+            pools.pair(old_by[key][0], new_by[key][0])
     return (
         [old for old in olds if old.entry.guid in pools.olds or old.entry.guid in pools.gone],
         [candidate for candidate in new if candidate.index in pools.new],
     )
+
+
+def _name(path: VaultPath) -> str:
+    """The name of a document, without its folders."""
+    return path.rpartition("/")[2]
 
 
 _REACH = 20
