@@ -11,7 +11,7 @@ them in time linear in the text, with the same choice of match as the plugin's o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +32,9 @@ _LONGEST_PLAIN = 100
 
 _EXACT_WORK = 2_000_000
 """Up to so many characters times deletions are replaced just as the plugin does it."""
+
+_EXACT_WORK_AT_A_PLACE = 20_000
+"""The same where deletions overlap in a longer text, which may have many such places."""
 
 
 # ---------------------------------------------------------------- patterns
@@ -492,25 +495,47 @@ def _replaced(text: str, cloze: Cloze, shown: Callable[[Deletion], str]) -> str:
 
     The plugin replaces the first place that reads like the deletion, so that one pattern may
     reach into what another has left. That takes time in proportion to text times deletions,
-    so beyond any real flashcard each is replaced where it was found instead.
+    so in a text of extraordinary length each is replaced where it was found instead.
     """
     if len(text) * len(cloze.deletions) <= _EXACT_WORK:
-        for deletion in cloze.deletions:
-            text = text.replace(deletion.raw, shown(deletion), 1)
-        return text
-    return _replaced_in_place(text, sorted(cloze.deletions, key=lambda d: d.start), shown)
-
-
-def _replaced_in_place(
-    text: str, deletions: list[Deletion], shown: Callable[[Deletion], str]
-) -> str:
-    """Replace what does not overlap an earlier deletion; `text` may have lost its beginning."""
-    cut = deletions[0].start - max(text.find(deletions[0].raw), 0)
+        return _replaced_in_turn(text, cloze.deletions, shown)
+    first = min(cloze.deletions, key=lambda deletion: deletion.start)
+    # The text may have lost its beginning since.
+    cut = first.start - max(text.find(first.raw), 0)
     pieces: list[str] = []
     position = 0
-    for deletion in deletions:
-        at = deletion.start - cut
-        if at >= position and text.startswith(deletion.raw, at):
-            pieces += (text[position:at], shown(deletion))
-            position = at + len(deletion.raw)
+    for start, end, there in _places(cloze.deletions):
+        if start - cut >= position:
+            raw = text[start - cut : end - cut]
+            pieces += (text[position : start - cut], _replaced_in_turn(raw, there, shown))
+            position = end - cut
     return "".join((*pieces, text[position:]))
+
+
+def _replaced_in_turn(
+    text: str, deletions: Iterable[Deletion], shown: Callable[[Deletion], str]
+) -> str:
+    for deletion in deletions:
+        text = text.replace(deletion.raw, shown(deletion), 1)
+    return text
+
+
+def _places(deletions: Sequence[Deletion]) -> Iterator[tuple[int, int, list[Deletion]]]:
+    """Where deletions stand: from where to where, and which, in the plugin's order.
+
+    Those of two patterns may overlap, as in `==a **b**==`, and then share a place. What would make
+    it too long a work is left out.
+    """
+    start = end = 0
+    there: list[int] = []
+    for number in sorted(range(len(deletions)), key=lambda number: deletions[number].start):
+        begins = deletions[number].start
+        reach = max(end, begins + len(deletions[number].raw))
+        if begins >= end:
+            if there:
+                yield start, end, [deletions[one] for one in sorted(there)]
+            start, end, there = begins, reach, [number]
+        elif (reach - start) * (len(there) + 1) <= _EXACT_WORK_AT_A_PLACE:
+            end = reach
+            there.append(number)
+    yield start, end, [deletions[one] for one in sorted(there)]

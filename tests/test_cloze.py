@@ -106,6 +106,28 @@ def test_a_text_too_long_to_replace_like_the_plugin_is_replaced_in_place() -> No
     assert cloze.solved(text[12:], parsed(text[12:])).startswith("a **b** a")
 
 
+@pytest.mark.parametrize("patterns", [(HIGHLIGHT, BOLD), (BOLD, HIGHLIGHT)])
+@pytest.mark.parametrize(
+    "line",
+    ["==a **b**== c", "**a ==b== c**", "==a **b== c**", "**==a==** ==**b**==", "==a **b** **c**=="],
+)
+def test_a_long_text_shows_clozes_that_overlap_as_a_short_one(
+    line: str, patterns: tuple[str, ...]
+) -> None:
+    long = f"{line}\n" + "x" * 2_000_000
+    short, found = parsed(line, *patterns), parsed(long, *patterns)
+    assert short.cards == found.cards
+    for face in (cloze.front, cloze.back):
+        for ordinal in range(short.cards):
+            first, _, _ = face(long, found, ordinal).partition("\n")
+            assert first == face(line, short, ordinal)
+
+
+def test_a_line_of_nothing_but_clozes_that_overlap_is_replaced() -> None:
+    text = "==a **b== c** " * 50_000
+    assert "[...]" in cloze.front(text, parsed(text, HIGHLIGHT, BOLD), 0)
+
+
 def test_the_numbers_in_an_anki_field_are_found() -> None:
     assert cloze.numbers("{{c1::a}} {{c2,13::b::h}} {{c::x}} {c4::y}") == {1, 2, 13}
 
