@@ -32,7 +32,7 @@ def unresolved_merges(source: Source) -> Iterator[Diagnostic]:
     """
     if _OURS not in source.text:
         return
-    lines = source.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = markdown.split(source.text)
     visible = {number for number, _ in markdown.outside_code(lines, 0)}
     begun = depth = ended = 0  # a conflict that was committed may stand in another
     parted = False
@@ -208,7 +208,7 @@ _WORD_ENDS = re.compile(r"[\s,;\[\]\"']+")
 
 def _frontmatter_words(text: str) -> Iterator[tuple[int, str]]:
     """Line and words of the keys `tags` and `tag`, in what may be meant for a frontmatter."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = markdown.split(text)
     start = next((number for number, line in enumerate(lines) if line.strip()), 0)
     if lines[start].strip() != "---":
         return

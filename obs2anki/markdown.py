@@ -58,10 +58,15 @@ def trim(text: str) -> str:
     return text.strip(SPACE)
 
 
+def split(text: str) -> list[str]:
+    """The lines of a document, whichever way they end."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def parse(source: Source) -> tuple[Document, list[Diagnostic]]:
     """Read what a document says about itself; the flashcards are `extract`'s."""
-    text = source.text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
+    lines = split(source.text)
+    text = "\n".join(lines) if "\r" in source.text else source.text
     found: list[Diagnostic] = []
     closing = frontmatter_end(lines)
     frontmatter = NO_FRONTMATTER

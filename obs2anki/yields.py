@@ -60,6 +60,7 @@ CAUSES = {
     "orphan": "no flashcard directly above the review",
     "comment": "swallowed by an HTML comment",
     "code": "in a code block, as the plugin reads it",
+    "frontmatter": "in the frontmatter, as the plugin reads it",
     "rule": "left out by a deck rule",
     "no-card": "no card in its clozes",
 }
@@ -88,6 +89,10 @@ REMEDIES = {
     "code": (
         "Mend the fences above: each at the very beginning of a line, and words only behind "
         "those that open"
+    ),
+    "frontmatter": (
+        "If the line --- that begins the document is to begin no frontmatter, put an empty line "
+        "above it"
     ),
     "rule": "A rule of [[decks.rules]] with skip = true leaves it out",
     "no-card": "Number its clozes from 1",
@@ -225,7 +230,11 @@ def _taken(
     made = iter(_made(wanted))
     for one, its, (of_it, found), bench in zip(read, cut, placed, benches, strict=True):
         own = tuple(islice(made, sum([not p.left_out for p in of_it])))
-        left_behind = (*_of_flashcards(of_it), *_left_behind(its))
+        left_behind = (
+            *_in_frontmatter(one.source, one.document),
+            *_of_flashcards(of_it),
+            *_left_behind(its),
+        )
         checked = (
             *check.flashcards([each.flashcard for each in own]),
             *check.unresolved_merges(one.source),
@@ -240,6 +249,20 @@ def _taken(
             tuple(bench.documents),
             frames=tuple(bench.frames),
         )
+
+
+def _in_frontmatter(source: Source, document: Document) -> Iterator[LeftBehind]:
+    """The reviews that the plugin does not see, for it takes what they stand in for frontmatter."""
+    if document.content_line > 1 and review.OPENER in source.text:
+        blanked = islice(markdown.split(source.text), document.content_line - 1)
+        yield from _reviews_in(source.path, blanked, "frontmatter")
+
+
+def _reviews_in(path: VaultPath, lines: Iterable[str], cause: str) -> Iterator[LeftBehind]:
+    """The reviews in lines that are left behind, the first being line 1."""
+    for number, line in enumerate(lines, 1):
+        if review.OPENER in line and (count := extract.reviews_in(line)):
+            yield LeftBehind(path, number, cause, count)
 
 
 def _left_behind(cut: extract.Extraction) -> Iterator[LeftBehind]:
@@ -261,11 +284,7 @@ def left_out(source: Source, cause: str) -> Yield:
     """What a document yields that is left out for a cause: its reviews are counted."""
     left_behind: tuple[LeftBehind, ...] = ()
     if review.OPENER in source.text:
-        left_behind = tuple(
-            LeftBehind(source.path, number, cause, count)
-            for number, line in enumerate(source.text.split("\n"), 1)
-            if review.OPENER in line and (count := extract.reviews_in(line))
-        )
+        left_behind = tuple(_reviews_in(source.path, markdown.split(source.text), cause))
     skipped = Skipped(source.path, CAUSES[cause])
     return Yield(source.path, (), skipped, left_behind, tuple(_told(left_behind)))
 

@@ -262,6 +262,16 @@ def test_a_review_that_is_left_behind_has_a_cause_a_line_and_a_finding(
     assert "O403" not in {d.code for d in made.diagnostics}  # whose remedy is to remove the review
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_review_in_what_the_plugin_takes_for_frontmatter_is_left_behind(ends: str) -> None:
+    text = "---\nQ::A\n<!--SR:!2024-05-01,12,230-->\n---\n#flashcards\n\nR::B"
+    made = planned(a=text.replace("\n", ends))
+    assert [(b.cause, b.line, b.reviews) for b in made.left_behind] == [("frontmatter", 3, 1)]
+    assert ("O406", 3) in written.codes(made.diagnostics)
+    mended = planned(a=f"\n{text}")  # as the remedy says
+    assert (len(made.notes), len(mended.notes), mended.left_behind) == (1, 2, ())
+
+
 def test_reviews_of_ignored_documents_are_counted() -> None:
     made = planned(PLUGIN, ("b.md",), a="#flashcards\n\nQ::A", b="x\n<!--SR:!2024-05-01,1,230-->")
     assert [(b.path, b.cause, b.line) for b in made.left_behind] == [("b.md", "ignored", 2)]
