@@ -141,6 +141,8 @@ class Blocks:
     """Lines with an SR comment that no block took."""
     swallowed: list[int] = field(default_factory=list)
     """Lines with an SR comment inside what an HTML comment hides."""
+    behind: list[int] = field(default_factory=list)
+    """Lines with an SR comment behind the end of an HTML comment, which goes with that."""
     fenced: list[tuple[int, int, bool]] = field(default_factory=list)
     """Indices of the lines that open and close code blocks, and whether each is a flashcard's."""
     found: list[tuple[str, int, tuple[object, ...]]] = field(default_factory=list)
@@ -484,6 +486,8 @@ def _skip_comment(lines: Sequence[str], index: int, grammar: Grammar, result: Bl
             result.found.append(("O205", start + 1, (end - start - 1,)))
     comment_end = next((i for i in range(start, end) if review.CLOSER in lines[i]), start)
     # What stands inside the comment was put there on purpose; what it swallows was not.
+    if review.OPENER in lines[comment_end].partition(review.CLOSER)[2]:
+        result.behind.append(comment_end + 1)
     result.swallowed += [i + 1 for i in range(comment_end + 1, end) if review.OPENER in lines[i]]
     return end
 
@@ -522,11 +526,12 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
     if code.found is not None:
         found.append(diagnostics.at("O210", document.path, *code.found))
     left = _left_behind(document, cut, code.reviews, grammar)
-    found += [
-        diagnostics.at("O401", document.path, item.line, "no flashcard stands directly above it")
-        for item in left
-        if item.cause == "orphan"
-    ]
+    for item in left:
+        if item.cause == "orphan":
+            why = "no flashcard stands directly above it"
+            if item.line in cut.behind:
+                why = "another comment begins its line, which the plugin skips"
+            found.append(diagnostics.at("O401", document.path, item.line, why))
     return Extraction(tuple(made), left, tuple(sorted(found, key=lambda d: d.line)))
 
 
@@ -587,12 +592,13 @@ def _left_behind(
     document: Document, cut: Blocks, coded: Sequence[int], grammar: Grammar
 ) -> tuple[LeftBehind, ...]:
     """The reviews that no flashcard took, by line."""
-    if not cut.orphans and not cut.swallowed and not coded:
+    if not (cut.orphans or cut.behind or cut.swallowed or coded):
         return ()
     causes = dict.fromkeys(cut.orphans, "orphan")
     if causes and not any("==" in pattern for pattern in grammar.cloze_patterns):
         # A highlight above may have been a cloze.
         causes |= {at: "no-cloze" for at in _highlighted(document.lines) if at in causes}
+    causes |= dict.fromkeys(cut.behind, "orphan")
     causes |= dict.fromkeys(cut.swallowed, "comment") | dict.fromkeys(coded, "code")
     return tuple(
         LeftBehind(document.path, line, cause, count, likely_separator(document.lines, line))
@@ -710,9 +716,15 @@ def _reviews(
     begins = block.comments[:1] == (block.own_line,) and block.type not in _SINGLE
     if begins and not trim(review.without_comments(document.lines[line - 1])):
         found.append(diagnostics.at("O408", document.path, line))
-    if len(block.comments) > 1:
-        found.append(diagnostics.at("O404", document.path, block.comments[1]))
+    if len(block.comments) > 1 or (block.comments and _has_two_comments(block.text)):
+        at = block.comments[:2][-1]  # both may stand in one line, or the first in code
+        found.append(diagnostics.at("O404", document.path, at))
     return reviews, found
+
+
+def _has_two_comments(text: str) -> bool:
+    found = review.comments(text)
+    return next(found, None) is not None and next(found, None) is not None
 
 
 # ---------------------------------------------------------------- the parts of a question
