@@ -522,7 +522,7 @@ def flashcards(document: Document, grammar: Grammar) -> Extraction:
     further = _further_comments(document.lines, cut)
     found += [diagnostics.at("O404", document.path, line) for line in further]
     cut.orphans = [line for line in cut.orphans if line not in further]
-    code = _hidden(document.lines, cut.fenced, rules)
+    code = _hidden(document.lines, cut, rules)
     if code.found is not None:
         found.append(diagnostics.at("O210", document.path, *code.found))
     left = _left_behind(document, cut, code.reviews, grammar)
@@ -552,14 +552,12 @@ class _Hidden(NamedTuple):
     """What is code for the plugin, and for no reader."""
 
     reviews: list[int]
-    """Lines with an SR comment that no flashcard around the code takes."""
+    """Lines with an SR comment that no flashcard takes; one around the code takes the first."""
     found: tuple[int, int] | None
     """The lines that begin and end the first such block."""
 
 
-def _hidden(
-    lines: Sequence[str], fenced: Sequence[tuple[int, int, bool]], rules: _Rules
-) -> _Hidden:
+def _hidden(lines: Sequence[str], cut: Blocks, rules: _Rules) -> _Hidden:
     """The flashcards and reviews that only the plugin takes for code.
 
     It sees a fence at the very beginning of a line only, and ends a block at the first line that
@@ -569,7 +567,7 @@ def _hidden(
     visible: frozenset[int] | None = None
     reviews: list[int] = []
     found: tuple[int, int] | None = None
-    for opening, end, taken in fenced:
+    for opening, end, taken in cut.fenced:
         lost = [i for i in range(opening + 1, end) if _is_of_a_flashcard(lines[i], rules)]
         if lost and end < len(lines):  # an example would have been closed, and O207 is told
             if visible is None:
@@ -577,9 +575,17 @@ def _hidden(
             lost = [i for i in lost if i + 1 in visible]
             if lost and found is None:
                 found = opening + 1, end + 1
-        if not taken:
-            reviews += [i + 1 for i in lost if review.OPENER in lines[i]]
+        hidden = [i + 1 for i in lost if review.OPENER in lines[i]]
+        first = _first_comment(lines, cut.blocks, opening + 1) if taken and hidden else 0
+        reviews += [line for line in hidden if line != first]
     return _Hidden(reviews, found)
+
+
+def _first_comment(lines: Sequence[str], blocks: Sequence[Block], inside: int) -> int:
+    """The line of the SR comment that counts for the flashcard with the line `inside`; 0 = none."""
+    block = blocks[bisect_right(blocks, inside, key=lambda block: block.own_line) - 1]
+    numbers = range(block.own_line, block.end_line + 1)
+    return next((n for n in numbers if next(review.comments(lines[n - 1]), None)), 0)
 
 
 def _is_of_a_flashcard(line: str, rules: _Rules) -> bool:

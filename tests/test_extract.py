@@ -187,6 +187,20 @@ def test_reviews_below_a_code_block_that_never_ends_are_left_behind() -> None:
     assert [(left.line, left.cause) for left in found.left_behind] == [(7, "code")]
 
 
+@pytest.mark.parametrize(
+    ("review", "taken", "left"),
+    [("", 10, [10]), ("<!--SR:!2024-05-09,12,230-->\n", 9, [8, 11])],
+)
+def test_a_flashcard_with_code_that_never_ends_takes_the_first_review_only(
+    review: str, taken: int, left: list[int]
+) -> None:
+    text = f"Q\n?\n{review}```\ncode\n\nR;; B\n<!--SR:!2024-05-10,12,230-->\n\nS;; C\n"
+    found = written.extraction(text + "<!--SR:!2024-05-11,12,230-->\n")
+    (flashcard,) = found.flashcards
+    assert flashcard.reviews == (Sm2Review(date(2024, 5, taken), 12, 230),)
+    assert [(one.line, one.cause) for one in found.left_behind] == [(n, "code") for n in left]
+
+
 def test_examples_in_code_are_nothing_to_tell() -> None:
     text = "~~~\nQ;; A\n```\nR;; B\n<!--SR:!2024-05-01,12,230-->\n```\n~~~\n"
     found = written.extraction(text)
