@@ -195,7 +195,7 @@ RULES: dict[str, Rule] = {
     "O304": Rule(
         W_,
         "callout swallows the rest",
-        "This [!sr|card-metadata] callout holds no SR comment, so the rest of the document becomes part of the flashcard.",
+        "This [!sr|card-metadata] callout holds no SR comment, so {0} becomes part of the flashcard.",
         'Remove the callout, or write in obs2anki.toml:\n[grammar]\nmend = ["callouts"]',
     ),
     "O305": Rule(
@@ -233,7 +233,7 @@ RULES: dict[str, Rule] = {
         W_,
         "second comment ignored",
         "This flashcard has more than one SR comment; only the first counts.",
-        "Remove the comment that is out of date.",
+        "Remove the comment that is out of date. If two flashcards became one here, part them instead: by an empty line, or by the end marker of the settings.",
     ),
     "O405": Rule(
         I_,

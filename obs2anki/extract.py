@@ -84,7 +84,9 @@ class Block(Value, frozen=True):
     own_line: int
     """Where its text begins; the plugin's `line` may be that of the flashcard above."""
     comments: tuple[int, ...]
-    """Lines of the text that hold an SR comment."""
+    """Lines of the text that hold an SR comment, or the beginning of one."""
+    examples: tuple[int, ...] = ()
+    """The same, in code blocks."""
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ class _Pending:
     """As they stand in the document; trimmed at their ends once it is known to be a flashcard."""
     own_line: int = 0
     comments: list[int] = field(default_factory=list)
+    examples: list[int] = field(default_factory=list)
+    """Lines of code with an SR comment; only a flashcard around them takes it."""
     verbatim: set[int] = field(default_factory=set)
     """Indices of lines that are not trimmed: those of code."""
     cut: tuple[str, int, tuple[object, ...]] | None = None
@@ -114,8 +118,8 @@ class _Pending:
             self.comments.append(number)
         self.lines.append(text)
 
-    def append_code(self, lines: Sequence[str]) -> None:
-        # A comment in a code block is an example, unless a flashcard around it takes it.
+    def append_code(self, number: int, lines: Sequence[str]) -> None:
+        self.examples += [n for n, line in enumerate(lines, number) if review.OPENER in line]
         self.verbatim.update(range(len(self.lines), len(self.lines) + len(lines)))
         self.lines += lines
 
@@ -394,6 +398,7 @@ def _close(pending: _Pending, end_line: int, result: Blocks) -> None:
             end_line,
             pending.own_line,
             tuple(pending.comments),
+            tuple(pending.examples),
         )
     )
 
@@ -425,15 +430,21 @@ def _single_line(
         text.append(index + 1, following)
     elif following.startswith(SR_CALLOUT):
         opened = index + 2
+        swallows = False
         while index + 1 < len(lines):
-            if "callouts" in grammar.mend and not trim(lines[index + 1]):
+            ends = not lines[index + 1].startswith((">", review.OPENER))
+            if ends and "callouts" in grammar.mend:
                 break
             index += 1
             text.append(index + 1, lines[index])
+            swallows = swallows or ends
             if review.OPENER in lines[index]:
+                if swallows:
+                    what = f"all down to the SR comment in line {index + 1}"
+                    result.found.append(("O304", opened, (what,)))
                 break
         else:
-            result.found.append(("O304", opened, ()))
+            result.found.append(("O304", opened, ("the rest of the document",)))
     result.blocks.append(
         Block(
             type_,
@@ -460,7 +471,7 @@ def _fence(lines: Sequence[str], index: int, pending: _Pending, result: Blocks) 
         result.found.append(("O207", start, (fence,)))
     pending.fenced.append((index, end))
     # The plugin writes the closing line as the opening one's fence, whatever follows it there.
-    pending.append_code((*lines[start:end], fence))
+    pending.append_code(start + 1, (*lines[start:end], fence))
     return end
 
 
@@ -566,6 +577,7 @@ def _hidden(lines: Sequence[str], cut: Blocks, rules: _Rules) -> _Hidden:
     """
     visible: frozenset[int] | None = None
     reviews: list[int] = []
+    counts: dict[int, int] = {}  # of blocks with such code, the line of the review that counts
     found: tuple[int, int] | None = None
     for opening, end, taken in cut.fenced:
         lost = [i for i in range(opening + 1, end) if _is_of_a_flashcard(lines[i], rules)]
@@ -576,16 +588,29 @@ def _hidden(lines: Sequence[str], cut: Blocks, rules: _Rules) -> _Hidden:
             if lost and found is None:
                 found = opening + 1, end + 1
         hidden = [i + 1 for i in lost if review.OPENER in lines[i]]
-        first = _first_comment(lines, cut.blocks, opening + 1) if taken and hidden else 0
-        reviews += [line for line in hidden if line != first]
+        if taken and hidden:
+            at = bisect_right(cut.blocks, opening + 1, key=lambda block: block.own_line) - 1
+            if at not in counts:
+                counts[at], _ = _commented(cut.blocks[at], lines)
+            hidden = [line for line in hidden if line != counts[at]]
+        reviews += hidden
+        if end < len(lines) and review.OPENER in lines[end]:
+            reviews.append(end + 1)  # of the line that closes a block, only the fence remains
     return _Hidden(reviews, found)
 
 
-def _first_comment(lines: Sequence[str], blocks: Sequence[Block], inside: int) -> int:
-    """The line of the SR comment that counts for the flashcard with the line `inside`; 0 = none."""
-    block = blocks[bisect_right(blocks, inside, key=lambda block: block.own_line) - 1]
-    numbers = range(block.own_line, block.end_line + 1)
-    return next((n for n in numbers if next(review.comments(lines[n - 1]), None)), 0)
+def _commented(block: Block, lines: Sequence[str]) -> tuple[int, tuple[int, ...]]:
+    """The line of the SR comment that counts, 0 if there is none, and those of further ones.
+
+    What the flashcard shows as code is no further one: that is an example.
+    """
+    usual = len(block.comments) == 1 and not block.examples
+    if usual and block.text.count(review.OPENER) == 1:
+        return block.comments[0] if next(review.comments(block.text), None) else 0, ()
+    held = sorted((*block.comments, *block.examples))
+    first, *more = [n for n in held for _ in review.comments(lines[n - 1])] or [0]
+    examples = frozenset(block.examples)
+    return first, tuple(dict.fromkeys(n for n in more if n not in examples))
 
 
 def _is_of_a_flashcard(line: str, rules: _Rules) -> bool:
@@ -709,7 +734,8 @@ def _reviews(
     block: Block, document: Document, cards: int
 ) -> tuple[tuple[Review | None, ...], list[Diagnostic]]:
     reviews, unreadable = review.of_text(block.text)
-    line = block.comments[0] if block.comments else block.line
+    counts, further = _commented(block, document.lines)
+    line = counts or next(iter(block.comments), block.line)
     found: list[Diagnostic] = []
     for problem in unreadable:
         code = "O407" if problem.mended else "O402"
@@ -719,18 +745,11 @@ def _reviews(
         extra = len(reviews) - cards
         found.append(diagnostics.at("O403", document.path, line, len(reviews), cards, extra))
     # A comment that begins a block belonged to what stood above it.
-    begins = block.comments[:1] == (block.own_line,) and block.type not in _SINGLE
+    begins = counts == block.own_line and block.type not in _SINGLE
     if begins and not trim(review.without_comments(document.lines[line - 1])):
         found.append(diagnostics.at("O408", document.path, line))
-    if len(block.comments) > 1 or (block.comments and _has_two_comments(block.text)):
-        at = block.comments[:2][-1]  # both may stand in one line, or the first in code
-        found.append(diagnostics.at("O404", document.path, at))
+    found += [diagnostics.at("O404", document.path, at) for at in further]
     return reviews, found
-
-
-def _has_two_comments(text: str) -> bool:
-    found = review.comments(text)
-    return next(found, None) is not None and next(found, None) is not None
 
 
 # ---------------------------------------------------------------- the parts of a question

@@ -81,6 +81,15 @@ def test_a_bad_cloze_pattern_leaves_the_others_in_force() -> None:
     ]
 
 
+@pytest.mark.parametrize("between", ["", "\n", "> nothing\n\n"])
+def test_a_callout_without_a_comment_can_be_mended_above_another_review(between: str) -> None:
+    text = f"Q;; A\n> [!sr|card-metadata]\n{between}R;; B <!--SR:!2024-05-01,12,230-->\n"
+    assert len(written.extraction(text).flashcards) == 1
+    mended = written.extraction(text, mend=frozenset({"callouts"}))
+    assert [len(one.reviews) for one in mended.flashcards] == [0, 1]
+    assert mended.diagnostics == ()
+
+
 def test_reviews_swallowed_by_a_comment_are_left_behind_at_their_line() -> None:
     found = written.extraction("<!-- x -->\n<!--SR:!2024-05-01,12,230-->\n\nQ;; A")
     assert [(left.line, left.cause, left.reviews) for left in found.left_behind] == [
@@ -199,6 +208,12 @@ def test_a_flashcard_with_code_that_never_ends_takes_the_first_review_only(
     (flashcard,) = found.flashcards
     assert flashcard.reviews == (Sm2Review(date(2024, 5, taken), 12, 230),)
     assert [(one.line, one.cause) for one in found.left_behind] == [(n, "code") for n in left]
+
+
+def test_a_review_behind_the_fence_that_closes_a_block_is_left_behind() -> None:
+    found = written.extraction("Q\n?\n```\ncode\n``` <!--SR:!2024-05-01,12,230-->\n")
+    assert found.flashcards[0].reviews == ()
+    assert [(one.line, one.cause) for one in found.left_behind] == [(5, "code")]
 
 
 def test_examples_in_code_are_nothing_to_tell() -> None:
