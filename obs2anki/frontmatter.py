@@ -28,18 +28,24 @@ class TopLevel(_Base):  # type: ignore[misc,valid-type]  # the C loader is found
     """
 
     def get_single_data(self) -> dict[str, FrontmatterValue]:
-        """The mapping of the first YAML document; empty if that is no mapping."""
+        """The mapping that the text is; empty if it is none.
+
+        All of the text is read: what breaks it further down breaks all of it.
+        """
         values: dict[str, FrontmatterValue] = {}
         depth, key, expects_key = 0, None, True
         items: list[str] = []
+        is_mapping = True
+        anchors: set[str] = set()
         while not isinstance(event := self.get_event(), yaml.StreamEndEvent):
+            _check_anchor(event, anchors)
             match event:
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     depth += 1
                     if depth > DEEPEST:
                         raise yaml.YAMLError("it is nested too deeply")
                     if depth == 1 and isinstance(event, yaml.SequenceStartEvent):
-                        return {}
+                        is_mapping = False
                     if depth == 2:
                         items = []
                         in_list = isinstance(event, yaml.SequenceStartEvent) and not expects_key
@@ -57,7 +63,17 @@ class TopLevel(_Base):  # type: ignore[misc,valid-type]  # the C loader is found
                     key, expects_key = None, True
                 case yaml.ScalarEvent() if depth == 2 and in_list and (text := _scalar(event)):
                     items.append(text)
-        return values
+        return values if is_mapping else {}
+
+
+def _check_anchor(event: yaml.Event, anchors: set[str]) -> None:
+    """Keep the `&anchor` of an event in mind; `*Important*` stands for one that there is not."""
+    if isinstance(event, yaml.AliasEvent):
+        if event.anchor not in anchors:
+            problem = f"*{event.anchor} stands for a value of that name, and there is none"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+    elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+        anchors.add(event.anchor)
 
 
 def _scalar(event: yaml.ScalarEvent | yaml.AliasEvent) -> str | None:

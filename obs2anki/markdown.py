@@ -131,6 +131,10 @@ class Frontmatter(NamedTuple):
 NO_FRONTMATTER = Frontmatter({})
 
 
+_NO_TEXT = re.compile("^[ \t]+$|[\x85\u2028\u2029]", re.M)
+"""What libyaml takes for a slip or a line's end, and YAML 1.2, as Obsidian reads it, does not."""
+
+
 @lru_cache(maxsize=512)
 def load_frontmatter(text: str) -> Frontmatter:
     """Read a YAML frontmatter.
@@ -153,7 +157,9 @@ def _values(text: str) -> Mapping[str, FrontmatterValue]:
     from obs2anki.frontmatter import TopLevel
 
     try:
-        loaded: Mapping[str, FrontmatterValue] = YAMLHandler().load(text, Loader=TopLevel)
+        loaded: Mapping[str, FrontmatterValue] = YAMLHandler().load(
+            _NO_TEXT.sub(" ", text), Loader=TopLevel
+        )
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
         # The end is no line to be mended.

@@ -73,6 +73,27 @@ def test_broken_yaml_is_told_at_the_line_that_has_to_be_mended(line: str, more: 
     assert written.codes(found) == [("O203", 3)]
 
 
+@pytest.mark.parametrize("between", ["\t\n", "title: from\u2028the web\n", "title: a\x85b\n"])
+def test_what_is_white_space_to_obsidian_breaks_no_frontmatter(between: str) -> None:
+    text = f"---\ntags:\n  - flashcards\n{between}deck: Maths\n---\nQ:: A"
+    document, found = markdown.parse(written.source(text))
+    assert (document.frontmatter_tags, document.frontmatter["deck"]) == (("flashcards",), "Maths")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("yaml", "line"),
+    [
+        ("tags: [a]\ntitle: *Important*", 3),  # a value named so, for all that YAML knows
+        ("  - a\ntags:\n  - flashcards", 3),  # a list whose key was deleted
+    ],
+)
+def test_a_frontmatter_that_obsidian_does_not_read_is_told(yaml: str, line: int) -> None:
+    document, found = markdown.parse(written.source(f"---\n{yaml}\n---\nQ:: A"))
+    assert (document.frontmatter, document.frontmatter_tags) == ({}, ())
+    assert written.codes(found) == [("O203", line)]
+
+
 def test_frontmatter_is_blanked_so_that_lines_keep_their_numbers() -> None:
     document = written.document("---\na: b\n---\ntext")
     assert document.lines == ("", "", "", "text")
