@@ -8,6 +8,8 @@ Imported only when a document has a frontmatter: PyYAML takes time to load.
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 from obs2anki.data import FrontmatterValue
@@ -71,7 +73,8 @@ def _check_anchor(event: yaml.Event, anchors: set[str]) -> None:
     if isinstance(event, yaml.AliasEvent):
         if event.anchor not in anchors:
             problem = f"*{event.anchor} stands for a value of that name, and there is none"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            where: Any = event.start_mark  # libyaml's marks are of another class than PyYAML's
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=where)
     elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
         anchors.add(event.anchor)
 
