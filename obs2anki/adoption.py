@@ -40,7 +40,8 @@ from obs2anki.destinations.collection_notes import OURS, Stored
 from obs2anki.destinations.field_text import origin, plain, read_cloze, unnamed
 from obs2anki.diagnostics import Obs2ankiError
 from obs2anki.harvest import Step
-from obs2anki.identity.matching import AllCandidates, Candidate, match
+from obs2anki.identity.candidates import AllCandidates, Candidate
+from obs2anki.identity.matching import match
 from obs2anki.notetypes import FIELDS
 from obs2anki.request import place_of_ledger
 from obs2anki.terminal import columns, harmless, shortened

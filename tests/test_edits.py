@@ -12,7 +12,8 @@ from benchmarks import edits, identity
 from benchmarks.drafts import PLAIN, PLUGIN, extracted, vault
 from obs2anki import identity as assigning
 from obs2anki.data import Diagnostic, Entry
-from obs2anki.identity.matching import NOTHING, Candidates, Known, Settled, match
+from obs2anki.identity.candidates import NOTHING, Candidates, Known, Settled
+from obs2anki.identity.matching import match
 
 Matched = tuple[dict[int, Entry], list[Diagnostic]]
 

@@ -34,7 +34,8 @@ from obs2anki.data import (
     Value,
     VaultPath,
 )
-from obs2anki.identity.matching import NOTHING, Candidate, Known, match
+from obs2anki.identity.candidates import NOTHING, Candidate, Known
+from obs2anki.identity.matching import match
 from obs2anki.identity.ordinals import Ordinals, asked_digests, keep, new_places
 from obs2anki.identity.texts import comparable, digest
 
