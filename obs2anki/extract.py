@@ -302,9 +302,9 @@ def _stretch(lines: Sequence[str], index: int, rules: _Rules, result: Blocks) ->
         line, number = lines[index], index + 1
         kind, type_, separator = _classify(line, line.strip(SPACE), rules)
         if kind is LineKind.BLANK and grammar.end_marker and pending.type is not None:
-            # With an end marker a blank line belongs to the flashcard. An empty separator,
-            # which otherwise is switched off, then takes it for itself.
-            kind, type_, separator = _blank_inside(grammar)
+            # With an end marker a blank line belongs to the flashcard. A separator of white space
+            # then counts in it, and an empty one, which otherwise is switched off, takes it.
+            kind, type_, separator = _blank_inside(line, grammar)
         match kind:
             case LineKind.TEXT:
                 pending.append(number, line)
@@ -366,7 +366,10 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _blank_inside(grammar: Grammar) -> _Classified:
+def _blank_inside(line: str, grammar: Grammar) -> _Classified:
+    for separator, type_ in grammar.inline:
+        if separator in line:
+            return LineKind.SINGLE_LINE, type_, separator
     if not grammar.multi_line:
         return LineKind.MULTI_LINE, FlashcardType.MULTI_LINE_BASIC, ""
     if not grammar.multi_line_reversed:

@@ -67,6 +67,14 @@ def test_a_mended_callout_ends_at_a_blank_line() -> None:
     assert [f.sides for f in mended.flashcards] == [("Q", " A"), ("Q2", " A2")]
 
 
+def test_a_line_of_tabs_is_a_flashcard_where_a_tab_parts_and_no_blank_line_ends() -> None:
+    # The plugin's own answer: a blank line is none of its ends there, so that it looks for tabs.
+    text = "Q\n?\nA\n\t\nB\n\nC\tD"
+    found = written.extraction(text, single_line="\t", end_marker="+")
+    assert [(one.line, one.sides) for one in found.flashcards] == [(4, ("", "")), (7, ("C", "D"))]
+    assert "O302" in [one.code for one in found.diagnostics]
+
+
 def test_a_proved_separator_is_in_force_beside_the_first() -> None:
     more = (("::", FlashcardType.SINGLE_LINE_BASIC),)
     found = written.extraction("a:: 1\nb;; 2", more_inline=more)
