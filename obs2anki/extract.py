@@ -607,9 +607,8 @@ def _commented(block: Block, lines: Sequence[str]) -> tuple[int, tuple[int, ...]
 
     What the flashcard shows as code is no further one: that is an example.
     """
-    usual = len(block.comments) == 1 and not block.examples
-    if usual and block.text.count(review.OPENER) == 1:
-        return block.comments[0] if next(review.comments(block.text), None) else 0, ()
+    if len(block.comments) == 1 and not block.examples and block.text.count(review.OPENER) == 1:
+        return block.comments[0], ()  # nearly always; one that does not close does no harm
     held = sorted((*block.comments, *block.examples))
     first, *more = [n for n in held for _ in review.comments(lines[n - 1])] or [0]
     examples = frozenset(block.examples)
