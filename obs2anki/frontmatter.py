@@ -69,7 +69,7 @@ class TopLevel(_Base):  # type: ignore[misc,valid-type]  # the C loader is found
 
 
 def _check_anchor(event: yaml.Event, anchors: set[str]) -> None:
-    """Keep the `&anchor` of an event in mind; `*Important*` stands for one that there is not."""
+    """Keep the `&anchor` of an event in mind; `*Important` stands for one that there is not."""
     if isinstance(event, yaml.AliasEvent):
         if event.anchor not in anchors:
             problem = f"*{event.anchor} stands for a value of that name, and there is none"

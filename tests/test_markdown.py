@@ -84,7 +84,7 @@ def test_what_is_white_space_to_obsidian_breaks_no_frontmatter(between: str) -> 
 @pytest.mark.parametrize(
     ("yaml", "line"),
     [
-        ("tags: [a]\ntitle: *Important*", 3),  # a value named so, for all that YAML knows
+        ("tags: [a]\ntitle: *Important", 3),  # a value named so, for all that YAML knows
         ("  - a\ntags:\n  - flashcards", 3),  # a list whose key was deleted
     ],
 )
