@@ -1,8 +1,10 @@
 """What sync services call the copy of a file that was edited on two computers.
 
-Cells.sync-conflict-20240412-101112-ABCDEFG.md      Syncthing
-Cells (laptop's conflicted copy 2024-04-12).md      Dropbox, Nextcloud, ownCloud
-Cells (Conflicted copy laptop 202404121011).md      Obsidian Sync
+    Cells.sync-conflict-20240412-101112-ABCDEFG.md      Syncthing
+    Cells (laptop's conflicted copy 2024-04-12).md      Dropbox, Nextcloud, ownCloud
+    Cells (Conflicted copy laptop 202404121011).md      Obsidian Sync
+
+Each stands beside the file itself, `Cells.md`.
 """
 
 from __future__ import annotations

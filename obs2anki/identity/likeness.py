@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from obs2anki.identity.words import Compared
 
 
-def keeps_its_answer(pools: Pools, old: Old, new: Candidate) -> bool:
-    """Whether most words of the answer are left."""
-    return pools.words.compared(old.entry.answer, new.answer).kept > MOST_WORDS
-
-
 @dataclass(frozen=True, slots=True)
 class Likely:
     """A pair that may be one flashcard; the score is out of 100 for the texts alone."""
@@ -121,7 +116,6 @@ def _is_too_unlike(old: Old, new: Candidate, question: Compared) -> bool:
 
 _LEAST_LIKE = 0.3
 """How like both sides have to be at least, where neither is the same."""
-
 
 _LEAST_KEPT = 2 / 3
 """What share of its words a question keeps at least that is told by them, not by what they tell."""
@@ -269,6 +263,11 @@ def _is_reworded(other: Compared) -> bool:
     return other.only_grown or (other.telling_kept and other.kept > MOST_WORDS)
 
 
+def keeps_its_answer(pools: Pools, old: Old, new: Candidate) -> bool:
+    """Whether most words of the answer are left."""
+    return pools.words.compared(old.entry.answer, new.answer).kept > MOST_WORDS
+
+
 def says_enough(text: str) -> bool:
     """Whether a text that stands nowhere else says by itself what it belongs to."""
     return len(text) >= _LONG and (" " in text or not text.isascii())
@@ -277,14 +276,11 @@ def says_enough(text: str) -> bool:
 _SHORT = 4
 """Characters up to which an answer (Yes, 1945, O(1)) belongs to anything."""
 
-
 MOST_WORDS = 0.5
 """What share of its words a side keeps that was reworded, whatever words they are."""
 
-
 _LONG = 10
 """Characters from which on a text that stands nowhere else says by itself what it belongs to."""
-
 
 _SENTENCE = 20
 """Characters from which on it does so wherever it stands in its document."""

@@ -97,9 +97,13 @@ def _named_alike(pools: Pools, pool: dict[Guid, Old]) -> None:
 
 def _same_texts(pools: Pools) -> None:
     """Same document, question and answer."""
+    _said_alike(pools, pools.olds)
+
+
+def _said_alike(pools: Pools, pool: dict[Guid, Old]) -> None:
     pair_twins(
         pools,
-        pools.olds,
+        pool,
         lambda o: (o.cloze, o.path, o.texts),
         lambda c: (c.cloze, c.path, c.texts),
     )
@@ -111,12 +115,7 @@ def _returned(pools: Pools) -> None:
     By its block id, if it has left lately, or by what it says.
     """
     _named_alike(pools, pools.lately)
-    pair_twins(
-        pools,
-        pools.gone,
-        lambda o: (o.cloze, o.path, o.texts),
-        lambda c: (c.cloze, c.path, c.texts),
-    )
+    _said_alike(pools, pools.gone)
 
 
 def _same_question(pools: Pools) -> None:

@@ -77,7 +77,6 @@ _FILE = re.compile(
 )
 """An embedded file, cut short perhaps at the end of what is remembered."""
 
-
 _COMPARED = 100
 """Characters of a side without its files: so many are remembered, however long their names."""
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
+_REACH = 20
+"""How many flashcards are looked at, above and below, for one that is known."""
+
+CROWD = 40_000
+"""Pairs in one group beyond which nobody is compared with everybody."""
+
 
 class Old(Value, frozen=True):
     """An entry of the ledger, as far as it can be compared with a flashcard."""
@@ -37,6 +43,23 @@ class Old(Value, frozen=True):
     def texts(self) -> Texts:
         """Digests of question and answer."""
         return self.entry.digest
+
+
+def place_of(old: Old) -> tuple[VaultPath, int]:
+    """Where it stood; of documents that became one, each for itself."""
+    return old.entry.path, old.order
+
+
+def grouped(
+    items: Iterable[_Item], key: Callable[[_Item], Hashable]
+) -> dict[Hashable, list[_Item]]:
+    """Items by their key, in their order; without those whose key is None or False."""
+    groups: defaultdict[Hashable, list[_Item]] = defaultdict(list)
+    for item in items:
+        group = key(item)
+        if group is not None and group is not False:
+            groups[group].append(item)
+    return groups
 
 
 def _texts(cloze: bool, path: VaultPath, context: str, texts: Texts) -> Iterator[Hashable]:
@@ -315,28 +338,3 @@ def _in_order(document: list[Entry]) -> list[Entry]:
     # A merge of two ledgers may have closed a circle.
     placed = {entry.guid for entry in result}
     return result + [entry for entry in document if entry.guid not in placed]
-
-
-def grouped(
-    items: Iterable[_Item], key: Callable[[_Item], Hashable]
-) -> dict[Hashable, list[_Item]]:
-    """Items by their key, in their order; without those whose key is None or False."""
-    groups: defaultdict[Hashable, list[_Item]] = defaultdict(list)
-    for item in items:
-        group = key(item)
-        if group is not None and group is not False:
-            groups[group].append(item)
-    return groups
-
-
-_REACH = 20
-"""How many flashcards are looked at, above and below, for one that is known."""
-
-
-CROWD = 40_000
-"""Pairs in one group beyond which nobody is compared with everybody."""
-
-
-def place_of(old: Old) -> tuple[VaultPath, int]:
-    """Where it stood; of documents that became one, each for itself."""
-    return old.entry.path, old.order

@@ -71,15 +71,15 @@ def _gone_with_answers(
 
     At least so many different ones have to be there, and half of all that the document had.
     """
-    gone = [entry for entry in old if entry.path not in renamed]
-    basic = [entry for entry in gone if entry.type is not FlashcardType.CLOZE]
+    others = [entry for entry in old if entry.path not in renamed]
+    basic = [entry for entry in others if entry.type is not FlashcardType.CLOZE]
     taken = set(renamed.values())
     answered, shared = _gone_to(
         [(entry.path, entry.answer_digest) for entry in basic if tells(entry)],
         [(c.path, c.answer_digest) for c in new if c.path not in taken and not c.cloze],
     )
     texts: dict[tuple[VaultPath, Hashable], None] = dict.fromkeys(
-        (e.path, e.digest if e.type is FlashcardType.CLOZE else e.answer_digest) for e in gone
+        (e.path, e.digest if e.type is FlashcardType.CLOZE else e.answer_digest) for e in others
     )
     had = Counter(path for path, _ in texts)
     return {
@@ -91,7 +91,6 @@ def _gone_with_answers(
 
 _FEW = 4
 """How many different answers of a document, short ones too, are not the same by chance."""
-
 
 _COMMON = 20
 """New documents up to which a text that all of them have says something about each."""

@@ -30,7 +30,6 @@ SAMPLE = 10_000
 _NAME = 3
 """Texts up to which a word is a name: a flashcard often says it in question and answer."""
 
-
 _MUCH = 0.75
 """What share of the weight of the most telling word tells much as well."""
 
